@@ -1,0 +1,117 @@
+// Every setting once: name, type, default and help. The only file that reads the environment; docs/settings.md is checked against it.
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { z } from 'zod'
+
+/** The folder that holds package.json: this file is `<root>/build/src/config.js` when it runs. */
+export const packageRoot = path.resolve(import.meta.dirname, '../..')
+
+export const version: string = z
+  .object({ version: z.string() })
+  .parse(JSON.parse(readFileSync(path.join(packageRoot, 'package.json'), 'utf8'))).version
+
+const flag = z.stringbool()
+const count = (minimum = 1) => z.coerce.number().int().min(minimum)
+const amount = z.coerce.number().min(0)
+const optionalText = z.string().min(1).optional()
+
+interface Setting<T extends z.ZodType> {
+  readonly schema: T
+  readonly help: string
+  /** Never printed, never logged. */
+  readonly secret?: true
+}
+const setting = <T extends z.ZodType>(schema: T, help: string, options: { secret?: true } = {}): Setting<T> => ({
+  schema,
+  help,
+  ...options,
+})
+
+export const SETTINGS = {
+  HOST: setting(z.string().default('127.0.0.1'), 'Address to listen on. `0.0.0.0` opens the server to the network.'),
+  PORT: setting(count(0).max(65535).default(8080), 'Port to listen on; 0 takes a free one.'),
+  PUBLIC_URL: setting(z.url().optional(), 'Base of every URL in an answer. Without it, the `Host` header is used.'),
+  TRUST_PROXY: setting(flag.default(false), 'Believe `X-Forwarded-*` headers of a reverse proxy.'),
+  DATA_DIR: setting(z.string().min(1).default('data'), 'Folder of the embedded database, outputs, uploads and voices.'),
+  DATABASE_URL: setting(z.url().optional(), 'A PostgreSQL (13 or newer) to use instead of the embedded one.', {
+    secret: true,
+  }),
+  MODEL: setting(
+    z.enum(['auto', 'preview']).default('auto'),
+    'Which engine answers: `auto` takes the best one installed, `preview` the embedded one.',
+  ),
+  ENGINE_IDLE_SECONDS: setting(
+    count(0).default(300),
+    'The engine process exits after this many idle seconds; 0 keeps it.',
+  ),
+  MAX_CONCURRENT_REQUESTS: setting(count().default(4), 'Requests synthesised at the same time.'),
+  MAX_QUEUED_REQUESTS: setting(
+    count(0).default(64),
+    'Requests that may wait for a place; one more is answered 429 `overloaded`.',
+  ),
+  REQUEST_TIMEOUT_SECONDS: setting(
+    count().default(120),
+    'A v1 request that takes longer is answered 504; its job goes on.',
+  ),
+  SHUTDOWN_TIMEOUT_SECONDS: setting(count(0).default(30), 'How long a stopping server lets requests in flight finish.'),
+  BOOTSTRAP_API_KEY: setting(
+    optionalText,
+    'An API key that exists from the first start. Without it one is made and printed once.',
+    {
+      secret: true,
+    },
+  ),
+  BOOTSTRAP_CREDITS: setting(amount.default(10), 'Credits (US dollars) of the account made at the first start.'),
+  ADMIN_TOKEN: setting(optionalText, 'Bearer token that may read `/metrics` from another machine.', { secret: true }),
+  PRICE_PER_1000_CHARACTERS: setting(amount.default(0.05), 'Credits charged for 1,000 characters of delivered text.'),
+  RATE_LIMIT_RPM: setting(
+    count(0).default(120),
+    'Requests per minute and key, unless the key has its own limit; 0 is no limit.',
+  ),
+  MAX_BODY_MB: setting(count().default(32), 'Largest request body, in MiB.'),
+  MAX_REFERENCE_SECONDS: setting(count(6).default(300), 'Longest reference recording.'),
+  REFERENCE_FETCH_TIMEOUT_SECONDS: setting(count().default(15), 'Time to fetch a reference from its URL.'),
+  REFERENCE_ALLOW_HTTP: setting(flag.default(false), 'Also fetch references from `http:` URLs.'),
+  REFERENCE_ALLOW_PRIVATE: setting(
+    flag.default(false),
+    'Also fetch references from private and loopback addresses (tests, intranets).',
+  ),
+  DEFAULT_VOICE: setting(flag.default(false), 'Make `reference_audio` optional and use the bundled voice without it.'),
+  DEFER_VALIDATION: setting(
+    flag.default(false),
+    'Report bad parameters from the run instead of at submit, as the hosted API does.',
+  ),
+  VOICE_CACHE_MB: setting(count().default(64), 'Memory for encoded voices, in MiB; on disk they are kept as well.'),
+  RESULT_TTL_HOURS: setting(count().default(168), 'How long results, uploads and their records are kept.'),
+  LOG_LEVEL: setting(
+    z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+    'Least level that is logged.',
+  ),
+  LOG_FORMAT: setting(
+    z.enum(['auto', 'json', 'pretty']).default('auto'),
+    '`auto` is pretty on a terminal and JSON elsewhere.',
+  ),
+} as const
+
+type Settings = typeof SETTINGS
+export type SettingName = keyof Settings
+export type Config = { readonly [Name in SettingName]: z.output<Settings[Name]['schema']> }
+
+/** A setting that cannot be used; the message names it and says what it must be. */
+export class ConfigError extends Error {}
+
+/**
+ * Reads the settings from an environment. An empty value counts as absent, as in a compose file with `X=`.
+ * Throws ConfigError naming every setting that is wrong, all at once.
+ */
+export function readConfig(environment: Readonly<Record<string, string | undefined>> = process.env): Config {
+  const problems: string[] = []
+  const entries = Object.entries(SETTINGS).map(([name, { schema }]) => {
+    const value = environment[name]
+    const parsed = schema.safeParse(value === '' ? undefined : value)
+    if (!parsed.success) problems.push(`${name}: ${parsed.error.issues.map((issue) => issue.message).join('; ')}`)
+    return [name, parsed.data]
+  })
+  if (problems.length > 0) throw new ConfigError(`Wrong settings:\n  ${problems.join('\n  ')}`)
+  return Object.fromEntries(entries) as Config
+}

@@ -1,0 +1,60 @@
+// Every way a caller can be refused, as a closed list of codes. Knows nothing of HTTP: contract/errors.ts gives a code its status.
+
+export const ERROR_CODES = [
+  'invalid_json',
+  'missing_parameter',
+  'invalid_parameter',
+  'text_too_long',
+  'invalid_reference_audio',
+  'missing_api_key',
+  'invalid_api_key',
+  'forbidden',
+  'model_not_found',
+  'not_found',
+  'request_not_found',
+  'credits_not_found',
+  'method_not_allowed',
+  'invalid_content_type',
+  'insufficient_credits',
+  'model_retired',
+  'idempotency_conflict',
+  'body_too_large',
+  'rate_limit_exceeded',
+  'overloaded',
+  'internal',
+  'unavailable',
+  'timeout',
+] as const
+
+export type ErrorCode = (typeof ERROR_CODES)[number]
+
+export interface AppErrorOptions {
+  /** The one field at fault, as the caller spells it. */
+  readonly param?: string
+  /** Seconds after which trying again makes sense; becomes `Retry-After`. */
+  readonly retryAfterSeconds?: number
+  readonly cause?: unknown
+}
+
+/**
+ * A refusal that the caller is meant to read. `message` is shown as it is: it says what to do and holds no path, SQL or stack.
+ * Anything thrown that is not an AppError is a bug and reaches the caller as `internal`, without its message.
+ */
+export class AppError extends Error {
+  readonly code: ErrorCode
+  readonly param: string | undefined
+  readonly retryAfterSeconds: number | undefined
+
+  constructor(code: ErrorCode, message: string, options: AppErrorOptions = {}) {
+    super(message, { cause: options.cause })
+    this.name = 'AppError'
+    this.code = code
+    this.param = options.param
+    this.retryAfterSeconds = options.retryAfterSeconds
+  }
+}
+
+/** States something that must hold; a failure is our bug, is logged as such, and is never shown to a caller. */
+export function invariant(condition: unknown, what: string): asserts condition {
+  if (!condition) throw new Error(`${what}. This is a bug.`)
+}

