@@ -1,0 +1,71 @@
+// What a caller of synthesis asks for and what comes back, in the words of the domain: no HTTP, no JSON, no SQL.
+import type { AudioFormat } from '../audio/formats.ts'
+import type { GuardFired, ModelName, Sampling } from '../engine/engine.ts'
+
+/** Where the reference recording comes from; reference-audio.ts turns it into bytes. */
+export type ReferenceSource =
+  /** As the caller wrote it: `https:` URL, `data:` URI, URL of an upload, `voice:<id>`. */
+  | { readonly kind: 'string'; readonly value: string }
+  | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
+  /** The bundled voice; only where the setting DEFAULT_VOICE allows it. */
+  | { readonly kind: 'default' }
+
+export interface SpeechRequest {
+  readonly text: string
+  readonly reference: ReferenceSource
+  readonly sampling: Sampling
+  /** 0 and −1 mean: pick one and report it. */
+  readonly seed: number
+  readonly normLoudness: boolean
+  readonly format: AudioFormat
+  /** Same key and hash: the same result and one charge, however often it is sent. */
+  readonly idempotency?: { readonly key: string; readonly requestHash: string } | undefined
+}
+
+export interface Caller {
+  readonly accountId: string
+  readonly apiKeyId: string
+}
+
+/** Where the time of a request went; travels with the result into headers, log and metrics. */
+export interface Timings {
+  readonly queueSeconds: number
+  readonly referenceSeconds: number
+  readonly engineSeconds: number
+  readonly totalSeconds: number
+}
+
+/** What is known of finished speech without its bytes; stored with the job. */
+export interface SpeechFacts {
+  readonly model: ModelName
+  readonly seed: number
+  readonly sampleRate: number
+  readonly audioSeconds: number
+  readonly guards: readonly GuardFired[]
+  readonly timings: Timings
+}
+
+/** Speech that is durable, charged and ready to be sent. */
+export interface Speech extends SpeechFacts {
+  readonly requestId: string
+  readonly bytes: Uint8Array
+  readonly mediaType: string
+  readonly format: AudioFormat
+  readonly costMicro: number
+  readonly remainingMicro: number
+  /** Names the output in its public URL; unguessable. */
+  readonly outputToken: string
+  readonly expiresAt: Date
+  /** True when an earlier request with the same idempotency key made it. */
+  readonly replayed: boolean
+}
+
+export interface Speaker {
+  /**
+   * Speaks `request` for `caller`: holds its price, synthesises, stores the output, charges, and only then returns.
+   * `requestId` is the job's id, 32 lower-case hex digits. `signal` means that the caller is gone: work stops and nothing is charged.
+   * Throws AppError: insufficient_credits, invalid_reference_audio, invalid_parameter, overloaded, unavailable, timeout (the job goes
+   * on and can be fetched by its id), idempotency_conflict.
+   */
+  speak(request: SpeechRequest, caller: Caller, requestId: string, signal: AbortSignal): Promise<Speech>
+}
