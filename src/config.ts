@@ -77,10 +77,6 @@ export const SETTINGS = {
     'Also fetch references from private and loopback addresses (tests, intranets).',
   ),
   DEFAULT_VOICE: setting(flag.default(false), 'Make `reference_audio` optional and use the bundled voice without it.'),
-  DEFER_VALIDATION: setting(
-    flag.default(false),
-    'Report bad parameters from the run instead of at submit, as the hosted API does.',
-  ),
   VOICE_CACHE_MB: setting(count().default(64), 'Memory for encoded voices, in MiB; on disk they are kept as well.'),
   RESULT_TTL_HOURS: setting(count().default(168), 'How long results, uploads and their records are kept.'),
   LOG_LEVEL: setting(
