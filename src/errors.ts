@@ -1,6 +1,9 @@
 // Every way a caller can be refused, as a closed list of codes. Knows nothing of HTTP: contract/errors.ts gives a code its status.
 
 export const ERROR_CODES = [
+  'malformed_request',
+  'headers_too_large',
+  'request_timeout',
   'invalid_json',
   'missing_parameter',
   'invalid_parameter',
@@ -19,6 +22,7 @@ export const ERROR_CODES = [
   'model_retired',
   'idempotency_conflict',
   'body_too_large',
+  'range_not_satisfiable',
   'rate_limit_exceeded',
   'overloaded',
   'internal',

@@ -1,0 +1,260 @@
+// The whole API on one screen: method, path, who may call it, what it takes and what it answers.
+import { z } from 'zod'
+import type { ErrorCode } from '../errors.ts'
+import { creditsSchema } from './account.ts'
+import { errorBodySchema } from './errors.ts'
+import { MODEL_SLUG } from './models.ts'
+import { completedRequestSchema, failedRequestSchema, pendingRequestSchema } from './requests.ts'
+import { OUTPUT_FORMATS, speechSchema } from './speech.ts'
+import { uploadedSchema, uploadSchema } from './uploads.ts'
+
+const healthSchema = z.object({ status: z.string() })
+
+/** Schemas that have a name in the OpenAPI document. */
+export const SCHEMAS = {
+  SpeechRequest: speechSchema,
+  CompletedRequest: completedRequestSchema,
+  PendingRequest: pendingRequestSchema,
+  FailedRequest: failedRequestSchema,
+  Credits: creditsSchema,
+  Upload: uploadSchema,
+  Uploaded: uploadedSchema,
+  Health: healthSchema,
+  Error: errorBodySchema,
+} as const satisfies Record<string, z.ZodType>
+export type SchemaName = keyof typeof SCHEMAS
+
+export interface ResponseContract {
+  readonly description: string
+  /** JSON bodies this status can have. */
+  readonly json?: readonly SchemaName[]
+  /** Media types of bodies that are not JSON. */
+  readonly media?: readonly string[]
+  readonly headers?: readonly HeaderName[]
+}
+
+export interface RouteContract {
+  readonly method: 'GET' | 'POST'
+  readonly path: string
+  /** Further paths with the same meaning, which documentation mentions and clients should not start with. */
+  readonly alsoAt?: readonly string[]
+  readonly summary: string
+  readonly description?: string
+  /** `key`: an API key. `operator`: this machine itself, or ADMIN_TOKEN. `anyone`: no credential. */
+  readonly access: 'key' | 'operator' | 'anyone'
+  /** Each call takes one request from the key's rate limit. */
+  readonly rateLimited?: true
+  /** Called by programs that run the server and by browsers, not by clients of the API. */
+  readonly undocumented?: true
+  readonly headers?: readonly RequestHeaderName[]
+  readonly body?: { readonly schema: SchemaName; readonly multipartFile: string }
+  readonly responses: Readonly<Record<number, ResponseContract>>
+  /** Beside those that every route, every route with a key, and every route with a body can have. */
+  readonly errors: readonly ErrorCode[]
+}
+
+export const REQUEST_HEADERS = {
+  accept:
+    '`audio/wav`, `audio/mpeg`, `audio/ogg` or `audio/flac` choose the encoding; `application/json` alone asks for JSON.',
+  'idempotency-key':
+    'Any text of up to 255 characters. The same key with the same parameters gives the stored result and is charged once.',
+  range: 'One byte range, as media players send it.',
+} as const
+type RequestHeaderName = keyof typeof REQUEST_HEADERS
+
+export const HEADERS = {
+  'x-request-id': 'Id of the request, 32 lower-case hex digits; on every response. Results are fetched by it.',
+  'x-cost': 'Credits (US dollars) charged for this call.',
+  'x-remaining-credits': 'Balance after it.',
+  'x-generation-time': 'Seconds of synthesis.',
+  'x-seed-value': 'The seed really used.',
+  'x-model': 'The engine that spoke: `turbo`, `nano`, or `preview`, the embedded stand-in that is not Chatterbox.',
+  'x-output-metadata': 'JSON: `duration` in seconds, `sample_rate`, `model`, and the `guards` that fired.',
+  'x-ignored-parameters': 'Names of unknown parameters in the body, percent-encoded where needed.',
+  'idempotent-replayed': '`true` when an earlier request with the same `Idempotency-Key` made this result.',
+  'server-timing': 'Where the time went, in milliseconds.',
+  'x-rate-limit-limit': 'Requests per minute of this key.',
+  'x-rate-limit-remaining': 'Requests left now.',
+  'x-rate-limit-reset-at-utc': 'When all of them are back, ISO 8601.',
+  'retry-after': 'Seconds to wait before the next try.',
+  'content-range': 'Which bytes of how many.',
+  allow: 'The verbs this path has.',
+} as const
+export type HeaderName = keyof typeof HEADERS
+
+const RATE_LIMIT_HEADERS = ['x-rate-limit-limit', 'x-rate-limit-remaining', 'x-rate-limit-reset-at-utc'] as const
+const AUDIO = Object.values(OUTPUT_FORMATS).map(([mediaType]) => mediaType)
+
+const download = {
+  access: 'anyone',
+  headers: ['range'],
+  responses: {
+    200: { description: 'The file.', media: ['audio/*'] },
+    206: { description: 'The range of it.', media: ['audio/*'], headers: ['content-range'] },
+    304: { description: 'The copy you have is still right.' },
+  },
+  errors: ['not_found', 'range_not_satisfiable'],
+} as const satisfies Partial<RouteContract>
+
+export const ROUTES = {
+  speak: {
+    method: 'POST',
+    path: `/v1/${MODEL_SLUG}`,
+    alsoAt: [`/${MODEL_SLUG}`],
+    summary: 'Speak a text in the voice of a recording',
+    description:
+      'Answers with the audio itself, once all of it is made, stored and charged. A failure is never charged. A client that hangs up stops the work.',
+    access: 'key',
+    rateLimited: true,
+    headers: ['accept', 'idempotency-key'],
+    body: { schema: 'SpeechRequest', multipartFile: 'reference_audio' },
+    responses: {
+      200: {
+        description: 'The audio; or, where `Accept` asks for JSON alone, a description of it.',
+        media: AUDIO,
+        json: ['CompletedRequest'],
+        headers: [
+          'x-cost',
+          'x-remaining-credits',
+          'x-generation-time',
+          'x-seed-value',
+          'x-model',
+          'x-output-metadata',
+          'x-ignored-parameters',
+          'idempotent-replayed',
+          'server-timing',
+          ...RATE_LIMIT_HEADERS,
+        ],
+      },
+    },
+    errors: [
+      'text_too_long',
+      'invalid_reference_audio',
+      'insufficient_credits',
+      'idempotency_conflict',
+      'overloaded',
+      'timeout',
+    ],
+  },
+  findRequest: {
+    method: 'GET',
+    path: '/v1/requests/{id}',
+    summary: 'Look up a request by its id',
+    description: 'Finds every request that was accepted, one that was answered 504 included. Never rate-limited.',
+    access: 'key',
+    responses: {
+      200: { description: 'Waiting, running or finished.', json: ['CompletedRequest', 'PendingRequest'] },
+      422: { description: 'The request failed.', json: ['FailedRequest'] },
+    },
+    errors: ['request_not_found'],
+  },
+  downloadOutput: {
+    method: 'GET',
+    path: '/outputs/{file}',
+    summary: 'Download an output',
+    description: 'The URL is unguessable and needs no key. It is in `output` of a finished request.',
+    ...download,
+  },
+  findCredits: {
+    method: 'GET',
+    path: '/v1/get-user-credits',
+    summary: 'Read the balance',
+    description: 'Free and never rate-limited: also a way to test a key.',
+    access: 'key',
+    responses: { 200: { description: 'The balance.', json: ['Credits'] } },
+    errors: ['credits_not_found'],
+  },
+  upload: {
+    method: 'POST',
+    path: '/v1/upload-asset',
+    alsoAt: ['/upload-asset'],
+    summary: 'Store recordings and get URLs for them',
+    description: 'As `data:` URIs in JSON, or as `file` parts of a multipart body. Use the URLs as `reference_audio`.',
+    access: 'key',
+    rateLimited: true,
+    body: { schema: 'Upload', multipartFile: 'file' },
+    responses: { 200: { description: 'The URLs.', json: ['Uploaded'], headers: RATE_LIMIT_HEADERS } },
+    errors: [],
+  },
+  downloadUpload: {
+    method: 'GET',
+    path: '/assets/{file}',
+    summary: 'Download an upload',
+    ...download,
+  },
+  openapi: {
+    method: 'GET',
+    path: '/openapi.json',
+    summary: 'This description, as OpenAPI 3.1',
+    access: 'anyone',
+    responses: { 200: { description: 'The document.', media: ['application/json'] } },
+    errors: [],
+  },
+  docs: {
+    method: 'GET',
+    path: '/docs',
+    summary: 'This description, for people',
+    access: 'anyone',
+    undocumented: true,
+    responses: { 200: { description: 'A page.', media: ['text/html'] } },
+    errors: [],
+  },
+  home: {
+    method: 'GET',
+    path: '/',
+    summary: 'The front door',
+    access: 'anyone',
+    undocumented: true,
+    responses: { 200: { description: 'A page.', media: ['text/html'] } },
+    errors: [],
+  },
+  alive: {
+    method: 'GET',
+    path: '/healthz',
+    summary: 'Is the process alive?',
+    access: 'anyone',
+    responses: { 200: { description: 'Yes.', json: ['Health'] } },
+    errors: [],
+  },
+  ready: {
+    method: 'GET',
+    path: '/readyz',
+    summary: 'Should it get requests?',
+    access: 'anyone',
+    responses: { 200: { description: 'Yes.', json: ['Health'] } },
+    errors: ['unavailable'],
+  },
+  metrics: {
+    method: 'GET',
+    path: '/metrics',
+    summary: 'Numbers for Prometheus',
+    description: 'Open on the machine itself; elsewhere it needs `Authorization: Bearer` with the setting ADMIN_TOKEN.',
+    access: 'operator',
+    responses: { 200: { description: 'Prometheus text format.', media: ['text/plain'] } },
+    errors: ['forbidden'],
+  },
+} as const satisfies Record<string, RouteContract>
+
+export type RouteName = keyof typeof ROUTES
+
+/** Everything a route can be refused with, in the order in which it is checked. */
+export function errorsOf(route: RouteContract): ErrorCode[] {
+  const codes: ErrorCode[] = [
+    ...(route.access === 'key' ? (['missing_api_key', 'invalid_api_key', 'forbidden'] as const) : []),
+    ...(route.rateLimited ? (['rate_limit_exceeded'] as const) : []),
+    ...(route.body
+      ? ([
+          'invalid_content_type',
+          'body_too_large',
+          'malformed_request',
+          'invalid_json',
+          'missing_parameter',
+          'invalid_parameter',
+        ] as const)
+      : []),
+    ...route.errors,
+    'internal',
+    'unavailable',
+  ]
+  return [...new Set(codes)]
+}

@@ -1,0 +1,135 @@
+// The parameters of speech: types, ranges, defaults and the exact words of every refusal. The only validation of their shape.
+import { z } from 'zod'
+
+export const TEXT_LIMIT_CHARACTERS = 10_000
+
+/** In the order of preference for a wildcard in `Accept`. A media type other than the first is an alias. */
+export const OUTPUT_FORMATS = {
+  wav: ['audio/wav', 'audio/x-wav', 'audio/wave', 'audio/vnd.wave'],
+  mp3: ['audio/mpeg', 'audio/mp3'],
+  ogg: ['audio/ogg', 'audio/opus'],
+  flac: ['audio/flac', 'audio/x-flac'],
+  pcm: ['audio/pcm', 'audio/l16'],
+} as const satisfies Record<string, readonly [string, ...string[]]>
+
+export type OutputFormat = keyof typeof OUTPUT_FORMATS
+const formatNames = Object.keys(OUTPUT_FORMATS) as [OutputFormat, ...OutputFormat[]]
+
+/** JSON knows no larger integer that every client writes and reads alike. */
+const SAFE = Number.MAX_SAFE_INTEGER
+
+const numberBetween = (name: string, minimum: number, maximum: number) =>
+  z
+    .number({ error: `${name} must be a number between ${minimum} and ${maximum}.` })
+    .min(minimum, `${name} must be between ${minimum} and ${maximum}.`)
+    .max(maximum, `${name} must be between ${minimum} and ${maximum}.`)
+
+const integerBetween = (name: string, minimum: number, maximum: number) => {
+  const error = `${name} must be an integer between ${minimum} and ${maximum}.`
+  return z.number({ error }).int({ error }).min(minimum, error).max(maximum, error)
+}
+
+const requiredString = (name: string) =>
+  z.string({
+    error: (issue) =>
+      issue.input === undefined ? `${name} is required and must be a string.` : `${name} must be a string.`,
+  })
+
+/** An issue that is not simply `invalid_parameter` carries its code along; http/validate.ts reads it. */
+type IssueCode = 'missing_parameter' | 'text_too_long' | 'invalid_reference_audio'
+const issue = (input: string, message: string, code?: IssueCode) =>
+  ({ code: 'custom', input, message, ...(code ? { params: { code } } : {}) }) as const
+
+const text = requiredString('text')
+  // PostgreSQL stores no unpaired surrogate in JSON, and no encoder writes one as UTF-8.
+  .overwrite((value) => value.replace(/\p{Surrogate}/gu, '\uFFFD'))
+  .check(({ value, issues }) => {
+    const characters = countCodePoints(value)
+    if (value.trim() === '') {
+      issues.push(issue(value, 'text is required and must be a string.', 'missing_parameter'))
+    } else if (characters > TEXT_LIMIT_CHARACTERS) {
+      const [has, limit] = [characters, TEXT_LIMIT_CHARACTERS].map((count) => count.toLocaleString('en-US'))
+      issues.push(issue(value, `text is ${has} characters; the limit is ${limit}.`, 'text_too_long'))
+    } else if (value.includes('\0')) {
+      issues.push(issue(value, 'text must not contain the character U+0000.'))
+    }
+  })
+  .meta({
+    minLength: 1,
+    maxLength: TEXT_LIMIT_CHARACTERS,
+    description: 'What to say. Sound tags such as `[laugh]`, `[chuckle]` or `[sigh]` are performed, not read out.',
+    examples: ['Hello there. [chuckle] This is my voice.'],
+  })
+
+/** Form only: whether the recording can be fetched and decoded shows in the run. */
+const referenceAudio = requiredString('reference_audio')
+  .check(({ value, issues }) => {
+    if (value.trim() === '') {
+      issues.push(issue(value, 'reference_audio is required and must be a string.', 'missing_parameter'))
+    } else if (!hasReferenceForm(value)) {
+      const message = 'Reference media rejected: URL must be a valid HTTP or HTTPS URL.'
+      issues.push(issue(value, message, 'invalid_reference_audio'))
+    }
+  })
+  .meta({
+    description:
+      'The voice: the `https:` URL of a recording with more than 5 seconds of one person speaking, a `data:` URI, the URL of an upload, or `voice:<id>`.',
+    examples: ['https://example.com/voice.mp3'],
+  })
+
+export const speechSchema = z
+  .object({
+    text,
+    reference_audio: referenceAudio,
+    temperature: numberBetween('temperature', 0.05, 2).default(0.7).describe('Higher is livelier, lower is steadier.'),
+    top_p: numberBetween('top_p', 0, 1).default(0.9).describe('Keeps the likeliest tokens up to this probability.'),
+    top_k: integerBetween('top_k', 0, 1000)
+      .default(500)
+      .describe('Keeps this many of the likeliest tokens; 0 keeps all.'),
+    min_p: numberBetween('min_p', 0, 1)
+      .default(0)
+      .describe('Drops tokens less likely than this share of the likeliest.'),
+    repetition_penalty: numberBetween('repetition_penalty', 1, 2).default(1.3).describe('1 does not penalise.'),
+    seed: integerBetween('seed', -SAFE, SAFE)
+      .default(42)
+      .describe(
+        'The same seed and parameters give the same audio. 0 and -1 take a random one; `x-seed-value` reports it.',
+      ),
+    norm_loudness: z
+      .boolean({ error: 'norm_loudness must be true or false.' })
+      .default(true)
+      .describe('Bring the reference recording to a standard loudness first.'),
+    output_format: z
+      .enum(formatNames, { error: `output_format must be one of ${formatNames.join(', ')}.` })
+      .optional()
+      .describe('Encoding of the audio. Without it the `Accept` header decides, and without that it is WAV.'),
+  })
+  .describe('Parameters stand at the top level. Unknown ones are ignored and named in `x-ignored-parameters`.')
+
+/** As speechSchema, for servers where the setting DEFAULT_VOICE supplies a voice. */
+export const speechWithDefaultVoiceSchema = speechSchema.partial({ reference_audio: true })
+
+export type SpeechBody = z.output<typeof speechWithDefaultVoiceSchema>
+
+/** Multipart fields are text by nature: these are read as numbers and booleans before they are validated. */
+const NUMBER_FIELDS: readonly string[] = ['temperature', 'top_p', 'top_k', 'min_p', 'repetition_penalty', 'seed']
+const BOOLEAN_FIELDS: readonly string[] = ['norm_loudness']
+
+/** A multipart field as JSON would have it; text that is no number or boolean stays text and is refused by its schema. */
+export function readTextField(name: string, value: string): string | number | boolean {
+  if (NUMBER_FIELDS.includes(name) && /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(value.trim())) return Number(value)
+  if (BOOLEAN_FIELDS.includes(name) && /^(true|false)$/i.test(value.trim()))
+    return value.trim().toLowerCase() === 'true'
+  return value
+}
+
+function countCodePoints(value: string): number {
+  let count = 0
+  for (const _ of value) count += 1
+  return count
+}
+
+function hasReferenceForm(value: string): boolean {
+  if (/^(data|voice):./i.test(value)) return true
+  return /^https?:\/\//i.test(value) && URL.canParse(value) && !value.includes('\0')
+}
