@@ -42,8 +42,8 @@ export interface Fetched {
 }
 
 export interface Fetcher {
-  /** Throws OutboundError `url` for a URL that will never be fetched; looks nothing up. */
-  checkUrl(url: string): void
+  /** Why a URL will never be fetched, as far as its text tells; looks nothing up. */
+  problemOf(url: string): OutboundError | undefined
   /** Throws OutboundError, or the signal's reason when it is aborted. No socket outlives the call. */
   fetchBytes(url: string, signal: AbortSignal): Promise<Fetched>
 }
@@ -67,8 +67,13 @@ export function createFetcher(options: FetcherOptions): Fetcher {
   }
 
   return {
-    checkUrl(url) {
-      parse(url)
+    problemOf(url) {
+      try {
+        parse(url)
+        return undefined
+      } catch (error) {
+        return toOutboundError(error)
+      }
     },
     async fetchBytes(url, signal) {
       signal.throwIfAborted()

@@ -97,7 +97,7 @@ for (const url of ODD_FORMS) {
   test(`refused before anything is looked up: ${url.slice(0, 60) || 'the empty text'}`, async () => {
     const resolve: Resolve = () => assert.fail('looked up')
     const guarded = fetcher({ rules: undefined, resolve })
-    assert.throws(() => guarded.checkUrl(url), OutboundError)
+    assert.equal(guarded.problemOf(url)?.reason, 'url')
     await refuses(guarded.fetchBytes(url, never), 'url', /^URL must /)
   })
 }

@@ -1,0 +1,103 @@
+// From what a caller calls a reference to the bytes of a file. Whatever is wrong is the caller's to mend, so every failure is
+// `invalid_reference_audio` and says how. Whether the bytes are a recording is for reference-recording.ts to find out.
+import { readFile } from 'node:fs/promises'
+import { AppError } from '../errors.ts'
+import type { Fetcher } from '../outbound/guarded-fetch.ts'
+import { OutboundError } from '../outbound/outbound-error.ts'
+import { type DataUri, parseDataUri } from './data-uri.ts'
+import type { ReferenceSource } from './speech.ts'
+
+const UPLOAD_PATH = /^\/assets\/([\w-]{16,64})\.[a-z0-9]{1,8}$/
+
+export interface ReferenceDeps {
+  readonly fetcher: Fetcher
+  /** Limit of inline data; the fetcher has its own. */
+  readonly maxBytes: number
+  /** Bytes of an upload that exists and has not expired. */
+  readonly readUpload: (token: string) => Promise<Uint8Array | undefined>
+  /** File of the bundled voice, where `reference_audio` is optional. */
+  readonly defaultVoiceFile: string | undefined
+}
+
+/** What a reference is, once its form is known to be right. */
+type ReferenceForm =
+  | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
+  | { readonly kind: 'file'; readonly file: string }
+  | { readonly kind: 'upload'; readonly token: string; readonly url: string }
+  | { readonly kind: 'url'; readonly url: string }
+
+/**
+ * Says what can be said of a reference before anything is held, fetched or decoded: scheme, URL, data-URI syntax, size of inline
+ * data. Throws AppError `invalid_reference_audio`, or `missing_parameter` when there is none and no default voice.
+ */
+export function checkReferenceForm(source: ReferenceSource, deps: ReferenceDeps): void {
+  formOf(source, deps)
+}
+
+/** The file behind a reference: unpacked, read from our own uploads, or fetched. Checks the form as well. */
+export async function resolveReference(
+  source: ReferenceSource,
+  deps: ReferenceDeps,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  const form = formOf(source, deps)
+  if (form.kind === 'bytes') return form.bytes
+  if (form.kind === 'file') return await readFile(form.file, { signal })
+  // By whatever name this server was reached, the token alone tells that the file is here: it need not fetch from itself.
+  const upload = form.kind === 'upload' ? await deps.readUpload(form.token) : undefined
+  if (upload) return upload
+  if (form.kind === 'upload' && deps.fetcher.problemOf(form.url)) {
+    throw rejectReference('This upload does not exist or has expired; upload the recording again.')
+  }
+  return await fetchReference(form.url, deps.fetcher, signal)
+}
+
+function formOf(source: ReferenceSource, deps: ReferenceDeps): ReferenceForm {
+  if (source.kind === 'default') {
+    if (deps.defaultVoiceFile) return { kind: 'file', file: deps.defaultVoiceFile }
+    const param = 'reference_audio'
+    throw new AppError('missing_parameter', 'reference_audio is required and must be a string.', { param })
+  }
+  if (source.kind === 'bytes') return withinLimits({ kind: 'bytes', bytes: source.bytes }, deps.maxBytes)
+  const url = source.value
+  if (/^data:/i.test(url)) return withinLimits(parseDataUri(url, deps.maxBytes), deps.maxBytes)
+  if (/^voice:/i.test(url))
+    throw rejectReference('This server keeps no stored voices; send a URL, a data: URI or a file.')
+  const token = uploadToken(url)
+  if (token) return { kind: 'upload', token, url }
+  const problem = deps.fetcher.problemOf(url)
+  if (problem) throw rejectReference(problem.message, problem)
+  return { kind: 'url', url }
+}
+
+function withinLimits(data: DataUri, maxBytes: number): ReferenceForm {
+  if (data.kind === 'invalid')
+    throw rejectReference('The data: URI is not valid; it must be like `data:audio/wav;base64,UklGR…`.')
+  if (data.kind === 'too-large' || data.bytes.byteLength > maxBytes) {
+    throw rejectReference(`The file is larger than ${Math.floor(maxBytes / 2 ** 20)} MiB.`)
+  }
+  if (data.bytes.byteLength === 0) throw rejectReference('The file is empty.')
+  return data
+}
+
+function uploadToken(url: string): string | undefined {
+  if (!URL.canParse(url)) return undefined
+  const { protocol, pathname } = new URL(url)
+  return protocol === 'https:' || protocol === 'http:' ? UPLOAD_PATH.exec(pathname)?.[1] : undefined
+}
+
+async function fetchReference(url: string, fetcher: Fetcher, signal: AbortSignal): Promise<Uint8Array> {
+  const { bytes, mediaType } = await fetcher.fetchBytes(url, signal).catch((error) => {
+    throw error instanceof OutboundError ? rejectReference(error.message, error) : error
+  })
+  // A link to a page about the recording, or to a log-in form: the commonest mistake there is.
+  if (mediaType === 'text/html')
+    throw rejectReference('URL leads to a web page, not to a recording. Use a direct link.')
+  return bytes
+}
+
+/** The refusal of a reference; `what` is a sentence. */
+export function rejectReference(what: string, cause?: unknown): AppError {
+  const message = `Reference media rejected: ${what}`
+  return new AppError('invalid_reference_audio', message, { param: 'reference_audio', cause })
+}
