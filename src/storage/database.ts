@@ -1,0 +1,53 @@
+// The database of a process: the one of DATABASE_URL, or the embedded one; at the newest schema.
+import type { Log } from '../log.ts'
+import { startEmbeddedPostgres } from './embedded-postgres.ts'
+import { migrate } from './migrate.ts'
+import { type Database, openDatabase, type PostgresConnection } from './postgres.ts'
+
+export type DatabaseKind = 'embedded' | 'external'
+
+export interface StartedDatabase extends AsyncDisposable {
+  readonly db: Database
+  readonly kind: DatabaseKind
+}
+
+export interface DatabasePlace {
+  /** A PostgreSQL to use instead of the embedded one. */
+  readonly databaseUrl: string | undefined
+  /** Where the embedded database lives; not used with a URL. */
+  readonly dataDir: string
+}
+
+/** Starts or reaches the database and migrates it. Disposing closes the connections and ends our use of an embedded server. */
+export async function startDatabase(
+  place: DatabasePlace,
+  log: Log,
+  options: { readonly poolSize: number },
+): Promise<StartedDatabase> {
+  const server = await findServer(place, log)
+  const db = openDatabase(server.connection, options)
+  const close = async () => {
+    await db.destroy()
+    await server.stop()
+  }
+  try {
+    await migrate(db)
+  } catch (error) {
+    await close()
+    throw error
+  }
+  return { db, kind: server.kind, [Symbol.asyncDispose]: close }
+}
+
+interface Server {
+  readonly kind: DatabaseKind
+  readonly connection: PostgresConnection
+  stop(): Promise<void>
+}
+
+async function findServer(place: DatabasePlace, log: Log): Promise<Server> {
+  if (place.databaseUrl !== undefined) {
+    return { kind: 'external', connection: { url: place.databaseUrl }, stop: async () => {} }
+  }
+  return { kind: 'embedded', ...(await startEmbeddedPostgres(place.dataDir, log)) }
+}

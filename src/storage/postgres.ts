@@ -1,0 +1,70 @@
+// The only door to pg: pools for everybody, single sessions for the embedded database's keeper. Knows no tables' meaning.
+import { Kysely, PostgresDialect } from 'kysely'
+import pg from 'pg'
+import type { Tables } from './tables.ts'
+
+/** Where a PostgreSQL answers: a URL, or the folder of a unix socket (trusted by its file permissions, hence no password). */
+export type PostgresConnection =
+  | { readonly url: string }
+  | { readonly socketFolder: string; readonly user: string; readonly database: string }
+
+export type Database = Kysely<Tables>
+
+const CONNECT_TIMEOUT_MS = 5000
+
+/**
+ * Opens a pool of at most `poolSize` connections, each made on first use. `db.destroy()` closes it.
+ * int8 is read as a number: micro-dollars and byte counts stay far below 2^53.
+ */
+export function openDatabase(connection: PostgresConnection, options: { readonly poolSize: number }): Database {
+  const pool = new pg.Pool({ ...driverSettings(connection), max: options.poolSize })
+  // Without a listener, an idle connection that a database restart cuts would end the process. The pool has dropped it already,
+  // and whoever needs one next gets a new one or the error.
+  pool.on('error', () => {})
+  return new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
+}
+
+/** One connection of its own, for what lives as long as a session does: advisory locks, and noticing that the server is gone. */
+export interface Session {
+  query<Row>(text: string, values?: readonly unknown[]): Promise<Row[]>
+  /** Resolves when the connection is gone, for whatever reason. Never rejects. */
+  readonly ended: Promise<void>
+  close(): Promise<void>
+}
+
+export async function openSession(connection: PostgresConnection): Promise<Session> {
+  const client = new pg.Client(driverSettings(connection))
+  const ended = new Promise<void>((resolve) => {
+    client.once('end', () => resolve())
+  })
+  client.on('error', () => {}) // `end` follows
+  try {
+    await client.connect()
+  } catch (error) {
+    client.end().catch(() => {})
+    throw error
+  }
+  return {
+    query: async <Row>(text: string, values: readonly unknown[] = []) =>
+      (await client.query(text, [...values])).rows as Row[],
+    ended,
+    close: () => client.end(),
+  }
+}
+
+function driverSettings(connection: PostgresConnection): pg.ClientConfig {
+  const place =
+    'url' in connection
+      ? { connectionString: connection.url }
+      : { host: connection.socketFolder, port: 5432, user: connection.user, database: connection.database }
+  return {
+    ...place,
+    types: {
+      getTypeParser: (oid: number, format?: 'text' | 'binary') =>
+        oid === pg.types.builtins.INT8 && format !== 'binary' ? Number : pg.types.getTypeParser(oid, format),
+    } as pg.CustomTypesConfig,
+    keepAlive: true,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    application_name: 'chatterbox',
+  }
+}

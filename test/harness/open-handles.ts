@@ -1,0 +1,15 @@
+// Preloaded into every test process by run.ts: a test file that has finished and does not end has left something open.
+import { after } from 'node:test'
+
+// The time a file's own `after` hooks may take on a busy machine.
+const GRACE_MS = 20_000
+
+// NODE_OPTIONS reaches the programs that tests start as well; those are none of our business.
+if (process.argv[1]?.endsWith('.test.js')) {
+  after(() => {
+    setTimeout(() => {
+      console.error(`The tests are over but still open: ${process.getActiveResourcesInfo().join(', ')}`)
+      process.exit(1)
+    }, GRACE_MS).unref()
+  })
+}

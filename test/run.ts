@@ -1,0 +1,107 @@
+// Runs the tests: all files on one embedded PostgreSQL, then those that use a database again on an ordinary PostgreSQL.
+// `node build/test/run.js [part of a path…]` runs the files whose path contains one of the parts. What tests leave behind fails the run.
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { run } from 'node:test'
+import { spec } from 'node:test/reporters'
+import { pathToFileURL } from 'node:url'
+import { packageRoot } from '../src/config.ts'
+import {
+  createTemplate,
+  dropDatabase,
+  SERVER_VARIABLE,
+  startTestServer,
+  TEMPLATE_VARIABLE,
+  type TestServer,
+} from './harness/database.ts'
+import { findSecondDatabase } from './harness/second-database.ts'
+import { findStrayProcesses } from './harness/strays.ts'
+
+const CONCURRENCY = 2
+// The longest file, the kill loop, takes about a minute; a file that hangs must not take the whole run with it.
+const FILE_TIMEOUT_MS = 5 * 60_000
+
+interface Tally {
+  passed: number
+  readonly failed: string[]
+  readonly skipped: string[]
+}
+
+const testFolder = import.meta.dirname
+
+async function main(): Promise<void> {
+  const files = findFiles(process.argv.slice(2))
+  const tally: Tally = { passed: 0, failed: [], skipped: [] }
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'tests-'))
+  const temporaryFolder = path.join(folder, 'tmp')
+  chmodSync(folder, 0o755)
+  mkdirSync(temporaryFolder, { mode: 0o755 })
+  process.env.TMPDIR = temporaryFolder
+  const handles = pathToFileURL(path.join(testFolder, 'harness/open-handles.js')).href
+  process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} --import ${handles}`.trim()
+
+  const server = await startTestServer()
+  await runFiles(files, server, 'embedded PostgreSQL', tally).finally(() => server.close())
+  await runOnSecondDatabase(files.filter(usesDatabase), tally)
+  await failOnLeftovers(folder, temporaryFolder, tally)
+  rmSync(folder, { recursive: true, force: true })
+
+  if (tally.passed + tally.failed.length === 0) tally.failed.push('no test was run')
+  for (const skipped of tally.skipped) console.log(`SKIPPED ${skipped}`)
+  for (const failed of tally.failed) console.log(`FAILED ${failed}`)
+  console.log(`${tally.passed} passed, ${tally.failed.length} failed, ${tally.skipped.length} skipped`)
+  process.exitCode = tally.failed.length > 0 ? 1 : 0
+}
+
+function findFiles(parts: readonly string[]): string[] {
+  return readdirSync(testFolder, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.test.js') && existsSync(sourceOf(file))) // not what a deleted file has left in build/
+    .map((file) => path.join(testFolder, file))
+    .filter((file) => parts.length === 0 || parts.some((part) => file.includes(part.replace(/\.ts$/, '.js'))))
+    .sort()
+}
+
+const sourceOf = (file: string): string => path.join(packageRoot, 'test', file.replace(/\.js$/, '.ts'))
+
+const usesDatabase = (file: string): boolean => readFileSync(file, 'utf8').includes('/harness/database.js')
+
+async function runFiles(files: readonly string[], server: TestServer, database: string, tally: Tally): Promise<void> {
+  process.env[SERVER_VARIABLE] = JSON.stringify(server.connection)
+  process.env[TEMPLATE_VARIABLE] = server.template
+  const tests = run({ files: [...files], concurrency: CONCURRENCY, timeout: FILE_TIMEOUT_MS })
+  const describe = (event: { file?: string; name: string }) =>
+    `${path.relative(testFolder, event.file ?? '').replace(/\.js$/, '.ts')}: ${event.name} (${database})`
+  tests.on('test:pass', (event) => {
+    if (event.details.type === 'suite') return
+    if (event.skip === undefined) tally.passed++
+    else tally.skipped.push(`${describe(event)}: ${event.skip === true ? 'no reason given' : event.skip}`)
+  })
+  tests.on('test:fail', (event) => {
+    if (event.details.type !== 'suite') tally.failed.push(describe(event))
+  })
+  for await (const text of tests.compose(new spec())) process.stdout.write(text)
+}
+
+async function runOnSecondDatabase(files: readonly string[], tally: Tally): Promise<void> {
+  if (files.length === 0) return
+  const second = await findSecondDatabase()
+  if (second.kind === 'none') {
+    tally.skipped.push(`the ${files.length} files of database tests on a second PostgreSQL: ${second.reason}`)
+    return
+  }
+  console.log(`\n${files.length} files again, on PostgreSQL ${second.version}`)
+  const template = await createTemplate(second.connection)
+  const server = { connection: second.connection, template, close: () => dropDatabase(second.connection, template) }
+  await runFiles(files, server, `PostgreSQL ${second.version}`, tally).finally(() => server.close())
+}
+
+async function failOnLeftovers(folder: string, temporaryFolder: string, tally: Tally): Promise<void> {
+  for (const stray of await findStrayProcesses(folder)) {
+    tally.failed.push(`left running: process ${stray.pid}, ${stray.command}`)
+    process.kill(stray.pid, 'SIGKILL')
+  }
+  for (const name of readdirSync(temporaryFolder)) tally.failed.push(`left in the temporary folder: ${name}`)
+}
+
+await main()
