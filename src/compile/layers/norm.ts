@@ -1,10 +1,9 @@
 // Normalisations: over the last axis (layer norm), and with fixed statistics per channel (batch norm at inference).
-import { invariant } from '../../errors.ts'
 import type { WeightScope } from '../checkpoint/weights.ts'
 import type { Value } from '../onnx/graph.ts'
 import { add, mul } from '../onnx/operators.ts'
 import { sizeAt } from '../onnx/shapes.ts'
-import { floatTensor } from '../tensor.ts'
+import { type FloatTensor, floatTensor } from '../tensor.ts'
 
 /** Layer norm over the last axis of x [..., size]; takes `weight` and `bias` [size]. */
 export function layerNorm(x: Value, weights: WeightScope, epsilon = 1e-5): Value {
@@ -40,6 +39,19 @@ export function readBatchNorm(
 /** torch's default. */
 const BATCH_NORM_EPSILON = 1e-5
 
+/** A convolution's weight [out, ...] with the product folded in: channel by channel, rounded to float32 once. */
+export function scaledChannels(weight: FloatTensor, { scale }: ChannelAffine): FloatTensor {
+  return floatTensor(weight.name, weight.shape, () => {
+    const values = weight.read()
+    const perChannel = values.length / scale.length
+    return values.map((value, i) => value * (scale[Math.floor(i / perChannel)] ?? 0))
+  })
+}
+
+/** The sum as the bias of that convolution. */
+export const shiftTensor = (name: string, { shift }: ChannelAffine): FloatTensor =>
+  floatTensor(name, [shift.length], () => Float32Array.from(shift))
+
 /** Batch norm of x [batch, channels, ...] as one product and one sum. */
 export function batchNorm(x: Value, weights: WeightScope, options: { affine?: boolean } = {}): Value {
   const channels = sizeAt(x.shape, 1)
@@ -50,6 +62,5 @@ export function batchNorm(x: Value, weights: WeightScope, options: { affine?: bo
       weights.path(name),
       floatTensor(weights.path(name), shape, () => Float32Array.from(values)),
     )
-  invariant(x.shape.length >= 2, 'batchNorm needs channels')
   return add(mul(x, weight('scale', scale)), weight('shift', shift))
 }

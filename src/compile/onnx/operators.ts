@@ -98,6 +98,13 @@ export function reshape(x: Value, shape: Shape): Value {
   return x.graph.node1('Reshape', [x, x.graph.constant('int64', target)], { dtype: x.dtype, shape })
 }
 
+/** The same value under other names for its run-time sizes, e.g. `tokens` for what a strided convolution left of `frames`. */
+export function named(x: Value, shape: Shape): Value {
+  const fits = x.shape.every((size, axis) => size === shape[axis] || typeof size === 'string')
+  invariant(fits && x.shape.length === shape.length, `${showShape(x.shape)} cannot be called ${showShape(shape)}`)
+  return { ...x, shape }
+}
+
 const knownSize = (shape: Shape): number =>
   shape.reduce<number>((product, dimension) => (typeof dimension === 'number' ? product * dimension : product), 1)
 
