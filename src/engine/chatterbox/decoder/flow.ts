@@ -1,0 +1,102 @@
+// Speech tokens → mel: the encoder once, then two Euler steps from noise along the estimator's mean velocity (meanflow).
+// Takes its noise as an input and so knows nothing of seeds.
+import path from 'node:path'
+import { invariant } from '../../../errors.ts'
+import { Session, type SessionOptions, type Tensor } from '../../runtime/session.ts'
+import { createDistanceEncodings, type DistanceEncodings } from './distance-encodings.ts'
+import { FRAMES_PER_TOKEN, MEL_BANDS } from './frame-rates.ts'
+
+/** What the flow needs of a voice: its first ten seconds at most, as tokens and as mel, and its x-vector. */
+export interface FlowPrompt {
+  readonly tokens: Int32Array
+  /** [frames, MEL_BANDS], natural log. Two frames a token, or one more where the recording ends in half a token. */
+  readonly mel: Float32Array
+  /** [192], not normalised. */
+  readonly speakerEmbedding: Float32Array
+}
+
+/** The (from, to) times of the Euler steps. */
+const STEPS = [
+  [0, 0.5],
+  [0.5, 1],
+] as const
+
+export class Flow implements AsyncDisposable {
+  readonly #encoder: Session
+  readonly #estimator: Session
+  readonly #distances: DistanceEncodings
+  readonly #width: number
+
+  private constructor(encoder: Session, estimator: Session) {
+    this.#encoder = encoder
+    this.#estimator = estimator
+    const width = encoder.inputs.get('distances')?.shape[1]
+    invariant(typeof width === 'number', 'flow-encoder takes distances of a known width')
+    this.#width = width
+    this.#distances = createDistanceEncodings(width)
+  }
+
+  /** Loads `flow-encoder` and `flow-estimator` from a bundle's folder. */
+  static async open(folder: string, options: SessionOptions): Promise<Flow> {
+    const encoder = await Session.open(path.join(folder, 'flow-encoder.onnx'), options)
+    return new Flow(encoder, await Session.open(path.join(folder, 'flow-estimator.onnx'), options))
+  }
+
+  /**
+   * The mel of `speechTokens` (all below 6561), [frames, MEL_BANDS] row by row: 2 · (prompt + speech tokens) frames less those of the
+   * prompt's mel. `noise` [2 · (prompt + speech tokens), MEL_BANDS] is where the flow starts. Stops between runs of a graph.
+   */
+  async decode(
+    speechTokens: Int32Array,
+    prompt: FlowPrompt,
+    noise: Float32Array,
+    signal: AbortSignal,
+  ): Promise<Float32Array> {
+    const tokenCount = prompt.tokens.length + speechTokens.length
+    const frames = FRAMES_PER_TOKEN * tokenCount
+    invariant(noise.length === frames * MEL_BANDS, `${frames} frames need ${frames * MEL_BANDS} noise values`)
+    invariant(prompt.mel.length % MEL_BANDS === 0 && prompt.mel.length < noise.length, 'the prompt fills all frames')
+    signal.throwIfAborted()
+    const { mu, speaker } = await this.#encode(speechTokens, prompt)
+
+    const shape = [1, frames, MEL_BANDS]
+    const promptMel = new Float32Array(frames * MEL_BANDS)
+    promptMel.set(prompt.mel)
+    const x = Float32Array.from(noise)
+    for (const [from, to] of STEPS) {
+      signal.throwIfAborted()
+      const { velocity } = await this.#estimator.run({
+        x: { data: x, shape },
+        mu,
+        prompt: { data: promptMel, shape },
+        speaker,
+        times: { data: Float32Array.of(from, to), shape: [2] },
+      })
+      const data = floats(velocity)
+      for (let i = 0; i < x.length; i++) x[i] = (x[i] ?? 0) + (to - from) * (data[i] ?? 0)
+    }
+    return x.subarray(prompt.mel.length)
+  }
+
+  async #encode(speechTokens: Int32Array, prompt: FlowPrompt): Promise<{ mu: Tensor; speaker: Tensor }> {
+    const tokens = BigInt64Array.from([...prompt.tokens, ...speechTokens], BigInt)
+    const reach = FRAMES_PER_TOKEN * tokens.length - 1
+    const { mu, speaker } = await this.#encoder.run({
+      tokens: { data: tokens, shape: [tokens.length] },
+      distances: { data: this.#distances.upTo(reach), shape: [2 * reach + 1, this.#width] },
+      speaker_embedding: { data: prompt.speakerEmbedding, shape: [1, prompt.speakerEmbedding.length] },
+    })
+    invariant(mu && speaker, 'flow-encoder returns mu and speaker')
+    return { mu, speaker }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#encoder[Symbol.asyncDispose]()
+    await this.#estimator[Symbol.asyncDispose]()
+  }
+}
+
+function floats(tensor: Tensor | undefined): Float32Array {
+  invariant(tensor?.data instanceof Float32Array, 'the graph returned no floats')
+  return tensor.data
+}
