@@ -71,7 +71,7 @@ export interface JobsTable {
 
 interface RateLimitsTable {
   subject: string
-  arrival_us: number
+  arrival: number
 }
 
 export interface Tables {
