@@ -77,7 +77,8 @@ export const SETTINGS = {
     'Also fetch references from private and loopback addresses (tests, intranets).',
   ),
   DEFAULT_VOICE: setting(flag.default(false), 'Make `reference_audio` optional and use the bundled voice without it.'),
-  VOICE_CACHE_MB: setting(count().default(64), 'Memory for encoded voices, in MiB; on disk they are kept as well.'),
+  VOICE_CACHE_MB: setting(count().default(64), 'Memory for encoded voices, in MiB.'),
+  VOICE_CACHE_DISK_MB: setting(count().default(1024), 'Disk for encoded voices under DATA_DIR, in MiB.'),
   RESULT_TTL_HOURS: setting(count().default(168), 'How long results, uploads and their records are kept.'),
   LOG_LEVEL: setting(
     z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
@@ -96,14 +97,16 @@ export type Config = { readonly [Name in SettingName]: z.output<Settings[Name]['
 /** A setting that cannot be used; the message names it and says what it must be. */
 export class ConfigError extends Error {}
 
+type Environment = Readonly<Record<string, string | undefined>>
+
 /**
- * Reads the settings from an environment. An empty value counts as absent, as in a compose file with `X=`.
- * Throws ConfigError naming every setting that is wrong, all at once.
+ * Reads the settings from the environment; `overrides`, as from command line flags, come first. An empty value counts as absent, as in a
+ * compose file with `X=`. Throws ConfigError naming every setting that is wrong, all at once.
  */
-export function readConfig(environment: Readonly<Record<string, string | undefined>> = process.env): Config {
+export function readConfig(overrides: Environment = {}, environment: Environment = process.env): Config {
   const problems: string[] = []
   const entries = Object.entries(SETTINGS).map(([name, { schema }]) => {
-    const value = environment[name]
+    const value = overrides[name] ?? environment[name]
     const parsed = schema.safeParse(value === '' ? undefined : value)
     if (!parsed.success) problems.push(`${name}: ${parsed.error.issues.map((issue) => issue.message).join('; ')}`)
     return [name, parsed.data]

@@ -33,8 +33,6 @@ export function createMetrics() {
       buckets: [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5],
       registers,
     }),
-    running: new Gauge({ name: 'chatterbox_requests_running', help: 'Requests being synthesised', registers }),
-    waiting: new Gauge({ name: 'chatterbox_requests_waiting', help: 'Requests waiting for a place', registers }),
     queueSeconds: new Histogram({
       name: 'chatterbox_queue_seconds',
       help: 'Time a request waited for a place',
@@ -58,3 +56,24 @@ export function createMetrics() {
 }
 
 export type Metrics = ReturnType<typeof createMetrics>
+
+/** The gauges of admission are read when they are asked for. */
+export function watchPermits(metrics: Metrics, permits: { readonly running: number; readonly waiting: number }): void {
+  const registers = [metrics.registry]
+  new Gauge({
+    name: 'chatterbox_requests_running',
+    help: 'Requests being synthesised',
+    registers,
+    collect() {
+      this.set(permits.running)
+    },
+  })
+  new Gauge({
+    name: 'chatterbox_requests_waiting',
+    help: 'Requests waiting for a place',
+    registers,
+    collect() {
+      this.set(permits.waiting)
+    },
+  })
+}

@@ -1,6 +1,6 @@
 // What a caller of synthesis asks for and what comes back, in the words of the domain: no HTTP, no JSON, no SQL.
 import type { AudioFormat } from '../audio/formats.ts'
-import type { GuardFired, ModelName, Sampling } from '../engine/engine.ts'
+import type { GuardFired, ModelName, Sampling, Voice } from '../engine/engine.ts'
 
 /** Where the reference recording comes from; reference-audio.ts turns it into bytes. */
 export type ReferenceSource =
@@ -58,6 +58,13 @@ export interface Speech extends SpeechFacts {
   readonly expiresAt: Date
   /** True when an earlier request with the same idempotency key made it. */
   readonly replayed: boolean
+}
+
+export interface Voices {
+  /** What can be said of a reference before anything is held or fetched. Throws AppError `invalid_reference_audio`. */
+  checkForm(reference: ReferenceSource): void
+  /** Throws AppError `invalid_reference_audio` saying what is wrong with the recording. */
+  find(reference: ReferenceSource, normLoudness: boolean, signal: AbortSignal): Promise<Voice>
 }
 
 export interface Speaker {
