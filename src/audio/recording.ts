@@ -15,7 +15,7 @@ export const MAX_SAMPLE_RATE = 384_000
 export const MAX_CHANNELS = 8
 
 // 120 MB of float samples. 300 s at 96 kHz fit; the cap is there because a few kilobytes of silent FLAC can claim 300 s at 384 kHz.
-const MAX_SAMPLES = 30_000_000
+export const MAX_SAMPLES = 30_000_000
 
 // +18 dB over full scale: far above any real overshoot, low enough that no later sum of squares overflows.
 const MAX_AMPLITUDE = 8
@@ -61,14 +61,6 @@ export class RecordingCollector {
 
   constructor(maxSeconds: number) {
     this.#maxSeconds = maxSeconds
-  }
-
-  get seconds(): number {
-    return this.#sampleRate === 0 ? 0 : this.#frames / this.#sampleRate
-  }
-
-  get frames(): number {
-    return this.#frames
   }
 
   /** `channels[c][i]`, full scale ±1, all of one length; kept as their mean. */

@@ -1,0 +1,78 @@
+// Untrusted bytes → a recording. Every file is opened in a thread of its own, which is ended at the deadline whatever it is doing.
+import { fileURLToPath } from 'node:url'
+import { Worker } from 'node:worker_threads'
+import { invariant } from '../../errors.ts'
+import { AudioInputError } from '../audio-input-error.ts'
+import type { Recording } from '../recording.ts'
+import type { DecodeAnswer, DecodeTask } from './decode-thread.ts'
+import { convertToWav } from './ffmpeg.ts'
+import { Places } from './places.ts'
+
+export interface DecodeLimits {
+  /** Longer recordings are refused. */
+  readonly maxSeconds: number
+  /** From the start of the work, not of the wait for a thread. */
+  readonly deadlineMs: number
+}
+
+// For JavaScript objects; samples and FFmpeg's heap lie outside and have caps of their own (recording.ts, decode-thread.ts).
+const MAX_HEAP_MB = 128
+// A thread may take 256 MiB for FFmpeg and 240 MB for samples: more of them at a time would only make each other slow.
+const MAX_THREADS = 4
+
+const threadFile = fileURLToPath(new URL('./decode-thread.js', import.meta.url))
+
+const places = new Places(MAX_THREADS)
+
+/**
+ * Decodes WAV, MP3, FLAC, Ogg (Vorbis, Opus, FLAC) and WebM/Matroska, and by an installed FFmpeg MP4/M4A, AAC, AIFF, AMR and WMA. `bytes` stay
+ * the caller's. Throws AudioInputError for anything wrong with them; on abort throws the signal's reason.
+ */
+export async function decodeAudio(bytes: Uint8Array, limits: DecodeLimits, signal: AbortSignal): Promise<Recording> {
+  using _place = await places.take(signal)
+  const deadline = AbortSignal.timeout(limits.deadlineMs)
+  try {
+    return await decodeUntil(bytes, limits.maxSeconds, AbortSignal.any([signal, deadline]))
+  } catch (error) {
+    signal.throwIfAborted()
+    if (!deadline.aborted) throw error
+    throw new AudioInputError('too_slow', 'The recording takes too long to decode; shorten it or send it as WAV.')
+  }
+}
+
+async function decodeUntil(bytes: Uint8Array, maxSeconds: number, stop: AbortSignal): Promise<Recording> {
+  // Copied, because a thread takes its bytes over: the caller still needs them, and they may be a part of a larger buffer.
+  const answer = await askThread({ bytes: Uint8Array.from(bytes), maxSeconds }, stop)
+  if (answer.kind === 'recording') return answer.recording
+  const wav = await convertToWav(bytes, answer.container, maxSeconds, stop)
+  const converted = await askThread({ bytes: wav, maxSeconds }, stop)
+  invariant(converted.kind === 'recording', 'FFmpeg was asked for WAV and gave something else')
+  return { ...converted.recording, container: answer.container.name }
+}
+
+async function askThread(task: DecodeTask, stop: AbortSignal): Promise<Exclude<DecodeAnswer, { kind: 'refusal' }>> {
+  stop.throwIfAborted()
+  const thread = new Worker(threadFile, {
+    workerData: task,
+    transferList: [task.bytes.buffer],
+    resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },
+    // libav.js logs what it thinks of broken files; neither of our streams is the place for it.
+    stdout: true,
+    stderr: true,
+  })
+  try {
+    const answer = await new Promise<DecodeAnswer>((resolve, reject) => {
+      thread.once('message', resolve)
+      thread.once('error', reject)
+      thread.once('exit', () => reject(new Error('The decode thread ended without an answer. This is a bug.')))
+      stop.addEventListener('abort', () => reject(stop.reason), { once: true })
+    })
+    if (answer.kind === 'refusal') throw new AudioInputError(answer.reason, answer.message)
+    return answer
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY')) throw error
+    throw new AudioInputError('corrupt', 'The recording is damaged and cannot be decoded.', { cause: error })
+  } finally {
+    await thread.terminate()
+  }
+}
