@@ -107,9 +107,9 @@ create table uploads (
 );
 create index uploads_expiry on uploads (expires_at);
 
--- The theoretical arrival time of each subject's next request (GCRA), in seconds since 1970. Unlogged: written with every request, and
--- a limit that starts anew after a crash of the database does no harm.
+-- When each subject's next request would be due if it came steadily (GCRA's "theoretical arrival time"), in microseconds since 1970.
+-- Unlogged: written with every request, and a limit that starts anew after a crash of the database does no harm.
 create unlogged table rate_limits (
-  subject text primary key,
-  arrival double precision not null
+  subject    text primary key,
+  arrival_us bigint not null
 ) with (fillfactor = 50);

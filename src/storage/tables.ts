@@ -71,7 +71,7 @@ export interface JobsTable {
 
 interface RateLimitsTable {
   subject: string
-  arrival: number
+  arrival_us: number
 }
 
 export interface Tables {

@@ -1,0 +1,39 @@
+// Where the output of a job is kept, and how it is found by its public name.
+import { isId, newId } from '../storage/ids.ts'
+import type { Database } from '../storage/postgres.ts'
+import { retryTransient } from '../storage/transient.ts'
+
+export const OUTPUTS_FOLDER = 'outputs'
+
+/** A new key for each attempt: one that has lost its lease can delete its own blob and never touches the winner's. */
+export function makeOutputBlobKey(jobId: string): string {
+  return `${OUTPUTS_FOLDER}/${jobId.slice(0, 2)}/${jobId}-${newId().slice(0, 8)}`
+}
+
+export interface FoundOutput {
+  readonly jobId: string
+  readonly blobKey: string
+  readonly mediaType: string
+  readonly bytes: number
+  readonly sha256: string
+  readonly expiresAt: Date
+}
+
+/** undefined: there is none, or it has expired. The token is the permission. */
+export async function findOutput(db: Database, outputToken: string): Promise<FoundOutput | undefined> {
+  if (!isId(outputToken)) return undefined
+  return retryTransient(() =>
+    db
+      .selectFrom('jobs')
+      .select(['id as jobId', 'expires_at as expiresAt'])
+      .select((column) => [
+        column.ref('output_blob_key').$notNull().as('blobKey'),
+        column.ref('output_media_type').$notNull().as('mediaType'),
+        column.ref('output_bytes').$notNull().as('bytes'),
+        column.ref('output_sha256').$notNull().as('sha256'),
+      ])
+      .where('output_token', '=', outputToken)
+      .where('expires_at', '>', new Date())
+      .executeTakeFirst(),
+  )
+}

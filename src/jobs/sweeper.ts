@@ -1,0 +1,39 @@
+// Sweeps again and again while a server runs.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { removeUnusedRateLimits } from '../billing/rate-limit.ts'
+import type { Log } from '../log.ts'
+import type { Blobs } from '../storage/blobs.ts'
+import type { Database } from '../storage/postgres.ts'
+import { failAbandonedJobs, removeExpired, removeOrphanBlobs } from './sweep.ts'
+
+// Callers wait for abandoned jobs; nobody waits for the rest.
+const ABANDONED_EVERY_MS = 5_000
+const REST_EVERY_MS = 15 * 60_000
+
+/** Disposing waits for the sweep at work. A sweep that fails is logged, and the next one is on time. */
+export function startSweeper(db: Database, blobs: Blobs, log: Log): AsyncDisposable {
+  const stop = new AbortController()
+  const repeat = async (everyMs: number, sweep: () => Promise<void>) => {
+    while (!stop.signal.aborted) {
+      await sweep().catch((error) => log.warn({ err: error }, 'sweeping failed; it will be tried again'))
+      await sleep(everyMs, undefined, { signal: stop.signal }).catch(() => {})
+    }
+  }
+  const loops = [
+    repeat(ABANDONED_EVERY_MS, async () => {
+      const jobs = await failAbandonedJobs(db)
+      if (jobs > 0) log.warn({ jobs }, 'failed jobs whose process is gone')
+    }),
+    repeat(REST_EVERY_MS, async () => {
+      const removedBlobs = (await removeExpired(db, blobs)) + (await removeOrphanBlobs(db, blobs))
+      if (removedBlobs > 0) log.info({ removedBlobs }, 'removed expired outputs and uploads')
+      await removeUnusedRateLimits(db)
+    }),
+  ]
+  return {
+    [Symbol.asyncDispose]: async () => {
+      stop.abort()
+      await Promise.all(loops)
+    },
+  }
+}

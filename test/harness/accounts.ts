@@ -1,0 +1,44 @@
+// Accounts with money and a key, and jobs for them.
+import { createHash } from 'node:crypto'
+import { createAccount } from '../../src/billing/accounts.ts'
+import { createApiKey } from '../../src/billing/api-keys.ts'
+import type { JobOutput } from '../../src/jobs/job.ts'
+import { makeOutputBlobKey } from '../../src/jobs/outputs.ts'
+import type { NewJob } from '../../src/jobs/submit.ts'
+import { newId } from '../../src/storage/ids.ts'
+import type { Database } from '../../src/storage/postgres.ts'
+
+export interface TestAccount {
+  readonly accountId: string
+  readonly apiKeyId: string
+  readonly key: string
+}
+
+export async function makeAccount(db: Database, creditsMicro = 1_000_000): Promise<TestAccount> {
+  const accountId = await createAccount(db, { name: `account ${newId()}`, creditsMicro })
+  const { id, key } = await createApiKey(db, { accountId, name: 'test' })
+  return { accountId, apiKeyId: id, key }
+}
+
+export function makeJob(account: TestAccount, job: Partial<NewJob> = {}): NewJob {
+  return {
+    id: newId(),
+    accountId: account.accountId,
+    apiKeyId: account.apiKeyId,
+    request: { text: 'Hello.' },
+    holdMicro: 6400,
+    leaseSeconds: 60,
+    ttlHours: 1,
+    ...job,
+  }
+}
+
+export function makeOutput(jobId: string, bytes: Uint8Array = Buffer.from('audio')): JobOutput {
+  return {
+    blobKey: makeOutputBlobKey(jobId),
+    mediaType: 'audio/wav',
+    bytes: bytes.byteLength,
+    sha256: createHash('sha256').update(bytes).digest('hex'),
+    audioSeconds: 1.5,
+  }
+}
