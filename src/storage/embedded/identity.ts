@@ -53,9 +53,7 @@ async function makePlaceForRoot(place: string, identity: Identity, rootFallback:
   const elsewhere = path.join(rootFallback, createHash('sha256').update(place).digest('hex').slice(0, 16))
   await mkdir(rootFallback, { recursive: true, mode: 0o755 })
   await mkdir(elsewhere, { recursive: true, mode: 0o700 })
-  await symlink(elsewhere, place).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EEXIST') throw error // another process of ours was first
-  })
+  await symlink(elsewhere, place).catch(ignore('EEXIST')) // another process of ours was first
 }
 
 async function ownerOf(folder: string): Promise<{ uid: number; gid: number } | undefined> {
@@ -88,14 +86,21 @@ async function canReach(folder: string, identity: Identity): Promise<boolean> {
  * anybody could have put one under this name.
  */
 export async function makePrivateFolder(folder: string, identity: Identity): Promise<void> {
-  await mkdir(folder, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EEXIST') throw error
-  })
+  await mkdir(folder, { mode: 0o700 }).catch(ignore('EEXIST'))
+  const found = await lstat(folder).catch(ignore('ENOENT'))
+  if (!found) return makePrivateFolder(folder, identity) // a process of ours that has stopped its server has just removed it
   const ourUid = process.getuid?.() ?? 0
-  const found = await lstat(folder)
   const uid = identity.uid ?? ourUid
   if (!found.isDirectory() || (found.uid !== uid && found.uid !== ourUid) || (found.mode & 0o077) !== 0) {
     throw new Error(`${folder} is not a private folder of uid ${uid}. Remove it, or set DATABASE_URL.`)
   }
-  if (found.uid !== uid && identity.uid !== undefined) await chown(folder, identity.uid, identity.gid)
+  if (found.uid !== uid && identity.uid !== undefined) {
+    await chown(folder, identity.uid, identity.gid).catch(ignore('ENOENT'))
+  }
+}
+
+function ignore(code: string) {
+  return (error: NodeJS.ErrnoException): undefined => {
+    if (error.code !== code) throw error
+  }
 }
