@@ -118,6 +118,6 @@ export async function revokeApiKey(db: Database, idOrPrefix: string): Promise<st
   }
   const id = matching[0]?.id
   if (id === undefined) return undefined
-  await db.updateTable('api_keys').set({ revoked_at: new Date() }).where('id', '=', id).execute()
+  await db.updateTable('api_keys').set({ revoked_at: sql`now()` }).where('id', '=', id).execute()
   return id
 }

@@ -1,5 +1,5 @@
 // A request to speak as the database knows it. Owns the table jobs, with the other files of this room.
-import type { Selectable } from 'kysely'
+import { type Selectable, sql } from 'kysely'
 import { type ErrorCode, invariant } from '../errors.ts'
 import { isId } from '../storage/ids.ts'
 import type { Database } from '../storage/postgres.ts'
@@ -68,7 +68,7 @@ export async function findJob(db: Database, accountId: string, id: string): Prom
       .selectAll()
       .where('id', '=', id)
       .where('account_id', '=', accountId)
-      .where('expires_at', '>', new Date())
+      .where('expires_at', '>', sql<Date>`now()`)
       .executeTakeFirst(),
   )
   return row && readJob(row)

@@ -1,4 +1,5 @@
 // Where the output of a job is kept, and how it is found by its public name.
+import { sql } from 'kysely'
 import { isId, newId } from '../storage/ids.ts'
 import type { Database } from '../storage/postgres.ts'
 import { retryTransient } from '../storage/transient.ts'
@@ -33,7 +34,7 @@ export async function findOutput(db: Database, outputToken: string): Promise<Fou
         column.ref('output_sha256').$notNull().as('sha256'),
       ])
       .where('output_token', '=', outputToken)
-      .where('expires_at', '>', new Date())
+      .where('expires_at', '>', sql<Date>`now()`)
       .executeTakeFirst(),
   )
 }

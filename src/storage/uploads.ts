@@ -1,4 +1,5 @@
 // Files that callers send ahead and then name by URL. Owns the table uploads and the blobs below `uploads/`.
+import { sql } from 'kysely'
 import type { Blobs } from './blobs.ts'
 import { isId, newId } from './ids.ts'
 import type { Database } from './postgres.ts'
@@ -53,14 +54,18 @@ export async function findUpload(db: Database, token: string): Promise<Upload | 
       .select(['token', 'account_id as accountId', 'blob_key as blobKey', 'media_type as mediaType', 'bytes'])
       .select('expires_at as expiresAt')
       .where('token', '=', token)
-      .where('expires_at', '>', new Date())
+      .where('expires_at', '>', sql<Date>`now()`)
       .executeTakeFirst(),
   )
 }
 
 /** Removes the records that have expired; returns their blob keys, for the caller to delete. */
 export async function removeExpiredUploads(db: Database): Promise<string[]> {
-  const removed = await db.deleteFrom('uploads').where('expires_at', '<=', new Date()).returning('blob_key').execute()
+  const removed = await db
+    .deleteFrom('uploads')
+    .where('expires_at', '<=', sql<Date>`now()`)
+    .returning('blob_key')
+    .execute()
   return removed.map((row) => row.blob_key)
 }
 

@@ -9,6 +9,8 @@ import { type Database, openDatabase, openSession, type PostgresConnection } fro
 import { quietLog } from './quiet-log.ts'
 import { makeTemporaryFolder } from './temporary-folder.ts'
 
+export { quietLog }
+
 /** How run.ts tells the test processes about its server: a PostgresConnection as JSON, to a database that may create others. */
 export const SERVER_VARIABLE = 'TEST_POSTGRES_SERVER'
 /** A migrated database on that server, to copy from. */
