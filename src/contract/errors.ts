@@ -174,6 +174,16 @@ export const errorBodySchema = z
     param: z.string().optional().describe('The one field at fault, where there is one.'),
     request_id: z.string().describe('The same as the `x-request-id` header.'),
   })
-  .describe('Every error on every route has this body.')
+  .meta({
+    description: 'Every error on every route has this body.',
+    examples: [
+      {
+        error: 'temperature must be between 0.05 and 2.',
+        code: 'invalid_parameter',
+        param: 'temperature',
+        request_id: '47411f110c6fa4fe05dcb9ffed2c1962',
+      },
+    ],
+  })
 
 export type ErrorBody = z.output<typeof errorBodySchema>

@@ -7,6 +7,8 @@ const timings = z.object({
   queue_time: z.number().optional().describe('Seconds spent waiting for a place.'),
   total_time: z.number().optional().describe('Seconds from the request to its end.'),
 })
+const EXAMPLE_ID = '47411f110c6fa4fe05dcb9ffed2c1962'
+const EXAMPLE_OUTPUT = 'https://tts.example/outputs/9c1185a5c5e9fc54612808977ee8f548.wav'
 const requestId = z.string().describe('32 lower-case hex digits.')
 
 export const pendingRequestSchema = z
@@ -17,7 +19,18 @@ export const pendingRequestSchema = z
     response_url: z.string(),
     metrics: z.object({}),
   })
-  .describe('The request waits or runs; ask again.')
+  .meta({
+    description: 'The request waits or runs; ask again.',
+    examples: [
+      {
+        status: 'PROCESSING',
+        request_id: EXAMPLE_ID,
+        status_url: `https://tts.example/v1/requests/${EXAMPLE_ID}`,
+        response_url: `https://tts.example/v1/requests/${EXAMPLE_ID}`,
+        metrics: {},
+      },
+    ],
+  })
 
 export const completedRequestSchema = z
   .object({
@@ -39,7 +52,27 @@ export const completedRequestSchema = z
     }),
     expires_at: z.string().describe('ISO 8601, UTC. The record and the audio are gone after it.'),
   })
-  .describe('The request succeeded.')
+  .meta({
+    description: 'The request succeeded.',
+    examples: [
+      {
+        status: 'COMPLETED',
+        request_id: EXAMPLE_ID,
+        error: null,
+        output: EXAMPLE_OUTPUT,
+        audio: {
+          url: EXAMPLE_OUTPUT,
+          content_type: 'audio/wav',
+          file_name: `${EXAMPLE_ID}.wav`,
+          file_size: '384044',
+        },
+        seed: '42',
+        model: 'turbo',
+        metrics: { inference_time: 3.2, queue_time: 0.1, total_time: 3.3, cost: 0.0064, remaining_credits: 9.41 },
+        expires_at: '2026-01-08T00:00:00.000Z',
+      },
+    ],
+  })
 
 export const failedRequestSchema = z
   .object({
@@ -50,7 +83,19 @@ export const failedRequestSchema = z
     param: z.string().optional(),
     metrics: timings,
   })
-  .describe('The request failed; nothing was charged.')
+  .meta({
+    description: 'The request failed; nothing was charged.',
+    examples: [
+      {
+        status: 'FAILED',
+        request_id: EXAMPLE_ID,
+        error: 'Reference media rejected: URL leads to a web page, not to a recording. Use a direct link.',
+        code: 'invalid_reference_audio',
+        param: 'reference_audio',
+        metrics: { total_time: 0.2 },
+      },
+    ],
+  })
 
 export type PendingRequest = z.output<typeof pendingRequestSchema>
 export type CompletedRequest = z.output<typeof completedRequestSchema>

@@ -8,7 +8,7 @@ import { completedRequestSchema, failedRequestSchema, pendingRequestSchema } fro
 import { OUTPUT_FORMATS, speechSchema } from './speech.ts'
 import { uploadedSchema, uploadSchema } from './uploads.ts'
 
-const healthSchema = z.object({ status: z.string() })
+const healthSchema = z.object({ status: z.string() }).meta({ examples: [{ status: 'ok' }] })
 
 /** Schemas that have a name in the OpenAPI document. */
 export const SCHEMAS = {
@@ -46,6 +46,8 @@ export interface RouteContract {
   readonly rateLimited?: true
   /** Called by programs that run the server and by browsers, not by clients of the API. */
   readonly undocumented?: true
+  /** A command that works as it stands, in a folder with a `voice.wav`, once the variables in it are set. */
+  readonly curl?: string
   readonly headers?: readonly RequestHeaderName[]
   readonly body?: { readonly schema: SchemaName; readonly multipartFile: string }
   readonly responses: Readonly<Record<number, ResponseContract>>
@@ -104,6 +106,8 @@ export const ROUTES = {
     summary: 'Speak a text in the voice of a recording',
     description:
       'Answers with the audio itself, once all of it is made, stored and charged. A failure is never charged. A client that hangs up stops the work.',
+    curl: `curl "$BASE/v1/${MODEL_SLUG}" -H "x-api-key: $KEY" \\
+  -F text='Hello there. [chuckle]' -F reference_audio=@voice.wav -o speech.wav`,
     access: 'key',
     rateLimited: true,
     headers: ['accept', 'idempotency-key'],
@@ -141,6 +145,7 @@ export const ROUTES = {
     path: '/v1/requests/{id}',
     summary: 'Look up a request by its id',
     description: 'Finds every request that was accepted, one that was answered 504 included. Never rate-limited.',
+    curl: `curl "$BASE/v1/requests/$REQUEST_ID" -H "x-api-key: $KEY"`,
     access: 'key',
     responses: {
       200: { description: 'Waiting, running or finished.', json: ['CompletedRequest', 'PendingRequest'] },
@@ -153,6 +158,7 @@ export const ROUTES = {
     path: '/outputs/{file}',
     summary: 'Download an output',
     description: 'The URL is unguessable and needs no key. It is in `output` of a finished request.',
+    curl: `curl "$OUTPUT" -o speech.wav`,
     ...download,
   },
   findCredits: {
@@ -160,6 +166,7 @@ export const ROUTES = {
     path: '/v1/get-user-credits',
     summary: 'Read the balance',
     description: 'Free and never rate-limited: also a way to test a key.',
+    curl: `curl "$BASE/v1/get-user-credits" -H "x-api-key: $KEY"`,
     access: 'key',
     responses: { 200: { description: 'The balance.', json: ['Credits'] } },
     errors: ['credits_not_found'],
@@ -170,6 +177,7 @@ export const ROUTES = {
     alsoAt: ['/upload-asset'],
     summary: 'Store recordings and get URLs for them',
     description: 'As `data:` URIs in JSON, or as `file` parts of a multipart body. Use the URLs as `reference_audio`.',
+    curl: `curl "$BASE/v1/upload-asset" -H "x-api-key: $KEY" -F file=@voice.wav`,
     access: 'key',
     rateLimited: true,
     body: { schema: 'Upload', multipartFile: 'file' },
@@ -180,12 +188,14 @@ export const ROUTES = {
     method: 'GET',
     path: '/assets/{file}',
     summary: 'Download an upload',
+    curl: `curl "$UPLOAD" -o voice.wav`,
     ...download,
   },
   openapi: {
     method: 'GET',
     path: '/openapi.json',
     summary: 'This description, as OpenAPI 3.1',
+    curl: `curl "$BASE/openapi.json"`,
     access: 'anyone',
     responses: { 200: { description: 'The document.', media: ['application/json'] } },
     errors: [],
@@ -212,6 +222,7 @@ export const ROUTES = {
     method: 'GET',
     path: '/healthz',
     summary: 'Is the process alive?',
+    curl: `curl "$BASE/healthz"`,
     access: 'anyone',
     responses: { 200: { description: 'Yes.', json: ['Health'] } },
     errors: [],
@@ -220,6 +231,7 @@ export const ROUTES = {
     method: 'GET',
     path: '/readyz',
     summary: 'Should it get requests?',
+    curl: `curl "$BASE/readyz"`,
     access: 'anyone',
     responses: { 200: { description: 'Yes.', json: ['Health'] } },
     errors: ['unavailable'],
@@ -229,6 +241,7 @@ export const ROUTES = {
     path: '/metrics',
     summary: 'Numbers for Prometheus',
     description: 'Open on the machine itself; elsewhere it needs `Authorization: Bearer` with the setting ADMIN_TOKEN.',
+    curl: `curl "$BASE/metrics" -H "authorization: Bearer $ADMIN_TOKEN"`,
     access: 'operator',
     responses: { 200: { description: 'Prometheus text format.', media: ['text/plain'] } },
     errors: ['forbidden'],
@@ -240,7 +253,7 @@ export type RouteName = keyof typeof ROUTES
 /** Everything a route can be refused with, in the order in which it is checked. */
 export function errorsOf(route: RouteContract): ErrorCode[] {
   const codes: ErrorCode[] = [
-    ...(route.access === 'key' ? (['missing_api_key', 'invalid_api_key', 'forbidden'] as const) : []),
+    ...(route.access === 'key' ? (['missing_api_key', 'invalid_api_key'] as const) : []),
     ...(route.rateLimited ? (['rate_limit_exceeded'] as const) : []),
     ...(route.body
       ? ([

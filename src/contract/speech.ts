@@ -15,6 +15,11 @@ export const OUTPUT_FORMATS = {
 export type OutputFormat = keyof typeof OUTPUT_FORMATS
 const formatNames = Object.keys(OUTPUT_FORMATS) as [OutputFormat, ...OutputFormat[]]
 
+/** The format behind a media type, which is its file extension as well. */
+export function formatOf(mediaType: string): OutputFormat | undefined {
+  return formatNames.find((format) => OUTPUT_FORMATS[format].some((known) => known === mediaType))
+}
+
 /** JSON knows no larger integer that every client writes and reads alike. */
 const SAFE = Number.MAX_SAFE_INTEGER
 
@@ -29,30 +34,29 @@ const integerBetween = (name: string, minimum: number, maximum: number) => {
   return z.number({ error }).int({ error }).min(minimum, error).max(maximum, error)
 }
 
-const requiredString = (name: string) =>
-  z.string({
-    error: (issue) =>
-      issue.input === undefined ? `${name} is required and must be a string.` : `${name} must be a string.`,
-  })
-
 /** An issue that is not simply `invalid_parameter` carries its code along; http/validate.ts reads it. */
-type IssueCode = 'missing_parameter' | 'text_too_long' | 'invalid_reference_audio'
+type IssueCode = 'missing_parameter' | 'text_too_long'
 const issue = (input: string, message: string, code?: IssueCode) =>
   ({ code: 'custom', input, message, ...(code ? { params: { code } } : {}) }) as const
 
+/** White space counts as missing. What PostgreSQL cannot store in JSON never gets further than here. */
+const requiredString = (name: string) => {
+  const required = `${name} is required and must be a string.`
+  return z
+    .string({ error: ({ input }) => (input === undefined ? required : `${name} must be a string.`) })
+    .overwrite((value) => value.replace(/\p{Surrogate}/gu, '\uFFFD')) // unpaired ones: no encoder writes them as UTF-8
+    .check(({ value, issues }) => {
+      if (value.trim() === '') issues.push(issue(value, required, 'missing_parameter'))
+      if (value.includes('\0')) issues.push(issue(value, `${name} must not contain the character U+0000.`))
+    })
+}
+
 const text = requiredString('text')
-  // PostgreSQL stores no unpaired surrogate in JSON, and no encoder writes one as UTF-8.
-  .overwrite((value) => value.replace(/\p{Surrogate}/gu, '\uFFFD'))
   .check(({ value, issues }) => {
     const characters = countCodePoints(value)
-    if (value.trim() === '') {
-      issues.push(issue(value, 'text is required and must be a string.', 'missing_parameter'))
-    } else if (characters > TEXT_LIMIT_CHARACTERS) {
-      const [has, limit] = [characters, TEXT_LIMIT_CHARACTERS].map((count) => count.toLocaleString('en-US'))
-      issues.push(issue(value, `text is ${has} characters; the limit is ${limit}.`, 'text_too_long'))
-    } else if (value.includes('\0')) {
-      issues.push(issue(value, 'text must not contain the character U+0000.'))
-    }
+    if (characters <= TEXT_LIMIT_CHARACTERS) return
+    const [has, limit] = [characters, TEXT_LIMIT_CHARACTERS].map((count) => count.toLocaleString('en-US'))
+    issues.push(issue(value, `text is ${has} characters; the limit is ${limit}.`, 'text_too_long'))
   })
   .meta({
     minLength: 1,
@@ -61,21 +65,12 @@ const text = requiredString('text')
     examples: ['Hello there. [chuckle] This is my voice.'],
   })
 
-/** Form only: whether the recording can be fetched and decoded shows in the run. */
-const referenceAudio = requiredString('reference_audio')
-  .check(({ value, issues }) => {
-    if (value.trim() === '') {
-      issues.push(issue(value, 'reference_audio is required and must be a string.', 'missing_parameter'))
-    } else if (!hasReferenceForm(value)) {
-      const message = 'Reference media rejected: URL must be a valid HTTP or HTTPS URL.'
-      issues.push(issue(value, message, 'invalid_reference_audio'))
-    }
-  })
-  .meta({
-    description:
-      'The voice: the `https:` URL of a recording with more than 5 seconds of one person speaking, a `data:` URI, the URL of an upload, or `voice:<id>`.',
-    examples: ['https://example.com/voice.mp3'],
-  })
+/** What kind of reference it is, and whether it can be used, synthesis finds out. */
+const referenceAudio = requiredString('reference_audio').meta({
+  description:
+    'The voice: the `https:` URL of a recording with more than 5 seconds of one person speaking, a `data:` URI, or the URL of an upload.',
+  examples: ['https://example.com/voice.mp3'],
+})
 
 export const speechSchema = z
   .object({
@@ -104,7 +99,10 @@ export const speechSchema = z
       .optional()
       .describe('Encoding of the audio. Without it the `Accept` header decides, and without that it is WAV.'),
   })
-  .describe('Parameters stand at the top level. Unknown ones are ignored and named in `x-ignored-parameters`.')
+  .meta({
+    description: 'Parameters stand at the top level. Unknown ones are ignored and named in `x-ignored-parameters`.',
+    examples: [{ text: 'Hello there. [chuckle] This is my voice.', reference_audio: 'https://example.com/voice.mp3' }],
+  })
 
 /** As speechSchema, for servers where the setting DEFAULT_VOICE supplies a voice. */
 export const speechWithDefaultVoiceSchema = speechSchema.partial({ reference_audio: true })
@@ -127,9 +125,4 @@ function countCodePoints(value: string): number {
   let count = 0
   for (const _ of value) count += 1
   return count
-}
-
-function hasReferenceForm(value: string): boolean {
-  if (/^(data|voice):./i.test(value)) return true
-  return /^https?:\/\//i.test(value) && URL.canParse(value) && !value.includes('\0')
 }
