@@ -1,0 +1,26 @@
+// API key → caller.
+import type { FastifyRequest } from 'fastify'
+import { authenticate } from '../billing/api-keys.ts'
+import { KNOWN_TEXTS } from '../contract/errors.ts'
+import { AppError } from '../errors.ts'
+import type { Database } from '../storage/postgres.ts'
+
+/** Sets `request.caller`. Throws `missing_api_key` or `invalid_api_key`. */
+export async function requireApiKey(db: Database, request: FastifyRequest): Promise<void> {
+  const key = readApiKey(request)
+  if (key === undefined) throw new AppError('missing_api_key', KNOWN_TEXTS.missingApiKey)
+  const caller = await authenticate(db, key)
+  if (!caller) throw new AppError('invalid_api_key', KNOWN_TEXTS.invalidApiKey)
+  request.caller = caller
+}
+
+/** `x-api-key` counts if both headers are sent. A key has no known form: it is looked up as it is. */
+function readApiKey(request: FastifyRequest): string | undefined {
+  const fromHeader = request.headers['x-api-key']
+  if (typeof fromHeader === 'string' && fromHeader !== '') return fromHeader
+  return readBearer(request)
+}
+
+export function readBearer(request: FastifyRequest): string | undefined {
+  return /^Bearer +(\S.*)$/i.exec(request.headers.authorization ?? '')?.[1]?.trim()
+}

@@ -1,0 +1,45 @@
+// Request bodies: JSON objects and multipart forms, read whole and bounded by MAX_BODY_MB.
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { KNOWN_TEXTS } from '../contract/errors.ts'
+import { AppError } from '../errors.ts'
+import { type MultipartBody, parseMultipart } from './multipart.ts'
+
+export interface JsonBody {
+  readonly kind: 'json'
+  readonly value: Readonly<Record<string, unknown>>
+}
+export type ParsedBody = JsonBody | MultipartBody
+
+const MEDIA_TYPES: readonly string[] = ['application/json', 'multipart/form-data']
+
+/** Before anything of the body is read. Throws `invalid_content_type`. */
+export function requireContentType(request: FastifyRequest): void {
+  const mediaType = request.headers['content-type']?.split(';')[0]?.trim().toLowerCase() ?? ''
+  if (!MEDIA_TYPES.includes(mediaType)) throw new AppError('invalid_content_type', KNOWN_TEXTS.invalidContentType)
+}
+
+/** `request.body` is a ParsedBody from here on. */
+export function addBodyParsers(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (_: FastifyRequest, bytes: Buffer) => ({
+    kind: 'json',
+    value: parseJsonObject(bytes),
+  }))
+  app.addContentTypeParser('multipart/form-data', { parseAs: 'buffer' }, (request: FastifyRequest, bytes: Buffer) =>
+    parseMultipart(request.headers['content-type'] ?? '', bytes),
+  )
+}
+
+/** JSON text is UTF-8 (RFC 8259); a byte order mark is tolerated. Throws `invalid_json`. */
+function parseJsonObject(bytes: Buffer): Record<string, unknown> {
+  let value: unknown
+  try {
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+  } catch (cause) {
+    throw new AppError('invalid_json', KNOWN_TEXTS.invalidJson, { cause })
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new AppError('invalid_json', KNOWN_TEXTS.invalidJson)
+  }
+  return value as Record<string, unknown>
+}

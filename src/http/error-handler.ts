@@ -1,0 +1,64 @@
+// Anything thrown → status and JSON body. The only place that picks a status; our own faults never show their message.
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { ERRORS, type ErrorBody, KNOWN_TEXTS } from '../contract/errors.ts'
+import { AppError, type ErrorCode } from '../errors.ts'
+import { CallerGone } from './caller-gone.ts'
+
+/** What Fastify throws on behalf of a caller, in our words. Whatever is not listed is our fault. */
+const FRAMEWORK_ERRORS: Readonly<Record<string, readonly [code: ErrorCode, message: string]>> = {
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: ['invalid_content_type', KNOWN_TEXTS.invalidContentType],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['malformed_request', 'Content-Length differs from the length of the body.'],
+  FST_ERR_BAD_URL: ['not_found', 'This path is not a valid URL.'],
+  FST_ERR_MAX_PARAM_LENGTH: ['not_found', 'No path is this long.'],
+}
+
+/** Answers `error`; also the handler of errors that occur before routing. */
+export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply, maxBodyMb: number): void {
+  if (error instanceof CallerGone) {
+    request.failureCode = 'caller_gone'
+    reply.hijack()
+    reply.raw.destroy()
+    return
+  }
+  const refusal = toRefusal(error, request, maxBodyMb)
+  const { status } = ERRORS[refusal.code]
+  if (status >= 500) request.log.error({ error: describe(error) }, refusal.code)
+  request.failureCode = refusal.code
+  if (refusal.retryAfterSeconds !== undefined) {
+    reply.header('retry-after', Math.max(1, Math.ceil(refusal.retryAfterSeconds)))
+  }
+  reply.header('x-request-id', request.id).header('cache-control', 'no-store')
+  reply.code(status).send(errorBody(refusal, request.id))
+}
+
+export function errorBody(refusal: Pick<AppError, 'message' | 'code' | 'param'>, requestId: string): ErrorBody {
+  return {
+    error: refusal.message,
+    code: refusal.code,
+    ...(refusal.param === undefined ? {} : { param: refusal.param }),
+    request_id: requestId,
+  }
+}
+
+function toRefusal(error: unknown, request: FastifyRequest, maxBodyMb: number): AppError {
+  if (error instanceof AppError) {
+    if (error.code !== 'internal') return error
+  } else {
+    const code = (error as { code?: unknown } | null)?.code
+    if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
+      return new AppError('body_too_large', `The request body exceeds the limit of ${maxBodyMb} MiB.`)
+    }
+    const known = typeof code === 'string' ? FRAMEWORK_ERRORS[code] : undefined
+    if (known) return new AppError(...known)
+    if (request.raw.errored) return new AppError('malformed_request', 'The request body broke off.')
+  }
+  return new AppError('internal', 'Something went wrong on our side; the log has the cause under this request id.')
+}
+
+/** An error for the log. Not the whole object: database drivers hang values of the row, and so texts of callers, on theirs. */
+function describe(error: unknown): object {
+  if (!(error instanceof Error)) return { thrown: typeof error }
+  const { name, message, stack, cause } = error
+  const code = (error as { code?: unknown }).code
+  return { name, message, code, stack, ...(cause === undefined ? {} : { cause: describe(cause) }) }
+}

@@ -1,0 +1,53 @@
+// A schema of the contract as rows for a reader: name, type with default and range, description.
+import { z } from 'zod'
+import { SCHEMAS, type SchemaName } from '../../contract/routes.ts'
+
+export interface Field {
+  readonly name: string
+  /** `number, 0.05 to 2, default 0.7` */
+  readonly facts: string
+  readonly description: string
+}
+
+interface JsonSchema {
+  readonly type?: string
+  readonly description?: string
+  readonly default?: unknown
+  readonly minimum?: number
+  readonly maximum?: number
+  readonly maxLength?: number
+  readonly enum?: readonly string[]
+  readonly items?: JsonSchema
+  readonly properties?: Readonly<Record<string, JsonSchema>>
+  readonly required?: readonly string[]
+  readonly examples?: readonly unknown[]
+}
+
+export function fieldsOf(schema: SchemaName): Field[] {
+  const { properties = {}, required = [] } = toJsonSchema(schema)
+  return Object.entries(properties).map(([name, field]) => ({
+    name,
+    facts: [...typeFacts(field), ...(required.includes(name) ? ['required'] : [])].join(', '),
+    description: field.description ?? '',
+  }))
+}
+
+export function exampleOf(schema: SchemaName): unknown {
+  return toJsonSchema(schema).examples?.[0]
+}
+
+function typeFacts(field: JsonSchema): string[] {
+  const { minimum, maximum, maxLength } = field
+  // The range of a seed is that of JSON's integers: no limit a person needs to read.
+  const isBounded = minimum !== undefined && maximum !== undefined && maximum < Number.MAX_SAFE_INTEGER
+  return [
+    field.enum ? field.enum.join(' | ') : field.type === 'array' ? `array of ${field.items?.type}` : (field.type ?? ''),
+    ...(isBounded ? [`${minimum} to ${maximum}`] : []),
+    ...(maxLength === undefined ? [] : [`up to ${maxLength.toLocaleString('en-US')} characters`]),
+    ...(field.default === undefined ? [] : [`default ${JSON.stringify(field.default)}`]),
+  ]
+}
+
+function toJsonSchema(schema: SchemaName): JsonSchema {
+  return z.toJSONSchema(SCHEMAS[schema], { io: 'input' }) as JsonSchema
+}

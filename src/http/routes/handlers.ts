@@ -1,0 +1,27 @@
+// Which function answers which route of the contract; a route without one does not compile.
+import type { Handlers } from '../routing.ts'
+import type { Services } from '../services.ts'
+import { findCredits } from './account.ts'
+import { downloadOutput, downloadUpload } from './downloads.ts'
+import { alive, ready, showMetrics } from './operations.ts'
+import { showDocs, showHome, showOpenApi } from './pages.ts'
+import { findRequest } from './requests.ts'
+import { speak } from './speak.ts'
+import { upload } from './uploads.ts'
+
+export function buildHandlers(services: Services): Handlers {
+  return {
+    speak: speak(services),
+    findRequest: findRequest(services),
+    downloadOutput: downloadOutput(services),
+    findCredits: findCredits(services),
+    upload: upload(services),
+    downloadUpload: downloadUpload(services),
+    openapi: showOpenApi(services),
+    docs: showDocs(services),
+    home: showHome(services),
+    alive: alive(),
+    ready: ready(services),
+    metrics: showMetrics(services),
+  }
+}

@@ -1,0 +1,47 @@
+// For whoever runs the server: is it alive, is it ready, how is it doing.
+import { timingSafeEqual } from 'node:crypto'
+import type { FastifyRequest } from 'fastify'
+import type { Config } from '../../config.ts'
+import { KNOWN_TEXTS } from '../../contract/errors.ts'
+import { AppError } from '../../errors.ts'
+import { readBearer } from '../authenticate.ts'
+import type { Handler } from '../routing.ts'
+import type { Services } from '../services.ts'
+
+export function alive(): Handler {
+  return async (_, reply) => reply.header('cache-control', 'no-store').send({ status: 'ok' })
+}
+
+export function ready({ health }: Services): Handler {
+  return async (_, reply) => {
+    if (health.draining || !(await health.databaseAnswers())) throw new AppError('unavailable', KNOWN_TEXTS.unavailable)
+    return reply.header('cache-control', 'no-store').send({ status: 'ready' })
+  }
+}
+
+export function showMetrics({ config, metrics }: Services): Handler {
+  return async (request, reply) => {
+    if (!mayReadMetrics(config, request)) {
+      throw new AppError(
+        'forbidden',
+        'Metrics are open on the machine itself. Elsewhere they need Authorization: Bearer with the setting ADMIN_TOKEN.',
+      )
+    }
+    reply.header('cache-control', 'no-store').header('content-type', metrics.registry.contentType)
+    return reply.send(await metrics.registry.metrics())
+  }
+}
+
+function mayReadMetrics({ ADMIN_TOKEN }: Config, request: FastifyRequest): boolean {
+  const token = readBearer(request)
+  if (ADMIN_TOKEN !== undefined && token !== undefined && isSameSecret(token, ADMIN_TOKEN)) return true
+  // Behind a proxy on this machine every connection comes from here, and what a proxy says of the real address began as the
+  // caller's own header. So anything forwarded is no local caller.
+  const isForwarded = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'].some((name) => name in request.headers)
+  return !isForwarded && /^(127\.|::1$|::ffff:127\.)/.test(request.socket.remoteAddress ?? '')
+}
+
+function isSameSecret(a: string, b: string): boolean {
+  const [left, right] = [Buffer.from(a), Buffer.from(b)]
+  return left.length === right.length && timingSafeEqual(left, right)
+}

@@ -1,0 +1,26 @@
+// What the HTTP room is given to work with. main.ts builds it; tests build it over a scratch database.
+import type { Config } from '../config.ts'
+import type { Log } from '../log.ts'
+import type { Metrics } from '../metrics.ts'
+import type { Blobs } from '../storage/blobs.ts'
+import type { Database } from '../storage/postgres.ts'
+import type { Speaker, SpeechFacts } from '../synthesis/speech.ts'
+
+export interface Health {
+  /** True from the moment the server is asked to stop: new requests are sent elsewhere, those in flight are finished. */
+  readonly draining: boolean
+  /** Never rejects; false also when the answer takes too long. */
+  databaseAnswers(): Promise<boolean>
+}
+
+export interface Services {
+  readonly config: Config
+  readonly log: Log
+  readonly metrics: Metrics
+  readonly db: Database
+  readonly blobs: Blobs
+  readonly speaker: Speaker
+  readonly health: Health
+  /** The engine that answers, for the pages: nobody may take the preview for Chatterbox. */
+  readonly model: SpeechFacts['model']
+}
