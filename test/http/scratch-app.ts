@@ -1,0 +1,156 @@
+// The whole HTTP application over a scratch database and folder: real speaker, jobs and money. Only the engine costs nothing, and a
+// reference is read but not decoded, so that a table of a hundred requests takes a second.
+import { mkdtemp, rm } from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
+import { after } from 'node:test'
+import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
+import { findBalance } from '../../src/billing/accounts.ts'
+import { type Config, readConfig } from '../../src/config.ts'
+import type { Engine, Piece, Voice } from '../../src/engine/engine.ts'
+import { buildApp } from '../../src/http/app.ts'
+import { createMetrics } from '../../src/metrics.ts'
+import { createFetcher } from '../../src/outbound/guarded-fetch.ts'
+import { type Blobs, createFileBlobs } from '../../src/storage/blobs.ts'
+import type { Database } from '../../src/storage/postgres.ts'
+import { findUpload } from '../../src/storage/uploads.ts'
+import { createPermits } from '../../src/synthesis/permits.ts'
+import { checkReferenceForm, resolveReference } from '../../src/synthesis/reference-audio.ts'
+import { createSpeaker } from '../../src/synthesis/speak.ts'
+import type { Speaker, SpeechRequest } from '../../src/synthesis/speech.ts'
+import { makeAccount, type TestAccount } from '../harness/accounts.ts'
+import { openTestDatabase, quietLog } from '../harness/database.ts'
+
+export const SAMPLE_RATE = 24_000
+/** A reference that the form check lets through and that nobody fetches: the bytes are in it. */
+export const REFERENCE = `data:audio/wav;base64,${Buffer.from('a recording').toString('base64')}`
+export const VALID = { text: 'Hello.', reference_audio: REFERENCE }
+export const SPEAK_URL = '/v1/chatterbox-turbo-tts'
+
+export interface ScratchApp {
+  readonly app: FastifyInstance
+  readonly db: Database
+  readonly blobs: Blobs
+  readonly account: TestAccount
+  readonly metrics: ReturnType<typeof createMetrics>
+  readonly health: { draining: boolean; databaseIsUp: boolean }
+  /** Replaced by tests that need an engine to fail, wait or watch. */
+  readonly engine: { synthesize: (piece: Piece, signal: AbortSignal) => Promise<Float32Array> }
+  /** What synthesis was asked for, in order. */
+  readonly asked: SpeechRequest[]
+  balanceMicro(): Promise<number | undefined>
+  heldMicro(): Promise<number | undefined>
+  speak(body: unknown, headers?: Record<string, string>): Promise<LightMyRequestResponse>
+}
+
+/** Call at the top of a test file. Closes itself after the file's last test. */
+export async function openScratchApp(settings: Partial<Record<keyof Config, string>> = {}): Promise<ScratchApp> {
+  const { db } = await openTestDatabase()
+  return { ...(await buildScratchApp(db, settings)) }
+}
+
+/** Another application on the same database, with settings of its own. */
+export async function buildScratchApp(
+  db: Database,
+  settings: Partial<Record<keyof Config, string>> = {},
+): Promise<ScratchApp> {
+  const config = readConfig({}, { RATE_LIMIT_RPM: '0', PUBLIC_URL: 'https://tts.example', ...settings })
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'test-http-'))
+  const blobs = createFileBlobs(folder)
+  const metrics = createMetrics()
+  const account = await makeAccount(db)
+  const health = { draining: false, databaseIsUp: true }
+  const engine: ScratchApp['engine'] = { synthesize: async (piece) => tone(piece.text) }
+  const asked: SpeechRequest[] = []
+
+  const fetcher = createFetcher({ allowHttp: false, allowPrivate: false, timeoutMs: 1000, maxBytes: 1_000_000 })
+  const references = {
+    fetcher,
+    maxBytes: config.MAX_BODY_MB * 2 ** 20,
+    readUpload: async (token: string) => {
+      const upload = await findUpload(db, token)
+      return upload && (await blobs.read(upload.blobKey))
+    },
+    defaultVoiceFile: config.DEFAULT_VOICE ? import.meta.filename : undefined,
+  }
+  const realSpeaker = createSpeaker({
+    config,
+    db,
+    blobs,
+    engine: engineOf(engine),
+    voices: {
+      checkForm: (reference) => checkReferenceForm(reference, references),
+      find: async (reference, _, signal) => {
+        await resolveReference(reference, references, signal)
+        return VOICE
+      },
+    },
+    permits: createPermits({ running: config.MAX_CONCURRENT_REQUESTS, waiting: config.MAX_QUEUED_REQUESTS }),
+    metrics,
+    log: quietLog,
+  })
+  const speaker: Speaker = {
+    speak: (request, ...rest) => {
+      asked.push(request)
+      return realSpeaker.speak(request, ...rest)
+    },
+  }
+  const app = buildApp({
+    config,
+    log: quietLog,
+    metrics,
+    db,
+    blobs,
+    speaker,
+    model: 'preview',
+    health: {
+      get draining() {
+        return health.draining
+      },
+      databaseAnswers: async () => health.databaseIsUp,
+    },
+  })
+  await app.ready()
+  after(async () => {
+    await realSpeaker.drain(AbortSignal.abort())
+    await app.close()
+    await rm(folder, { recursive: true })
+  })
+  return {
+    app,
+    db,
+    blobs,
+    account,
+    metrics,
+    health,
+    engine,
+    asked,
+    balanceMicro: async () => (await findBalance(db, account.accountId))?.balanceMicro,
+    heldMicro: async () => (await findBalance(db, account.accountId))?.heldMicro,
+    speak: (body, headers = {}) =>
+      app.inject({
+        method: 'POST',
+        url: SPEAK_URL,
+        headers: { 'x-api-key': account.key, 'content-type': 'application/json', ...headers },
+        payload: typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body),
+      }),
+  }
+}
+
+const VOICE: Voice = { model: 'preview', version: '1', tensors: {}, metadata: {} }
+
+function engineOf(engine: ScratchApp['engine']): Engine {
+  return {
+    info: async () => ({ model: 'preview', version: '1', sampleRate: SAMPLE_RATE }),
+    encodeVoice: async () => VOICE,
+    synthesize: async function* (piece, signal) {
+      yield { samples: await engine.synthesize(piece, signal), guards: [] }
+    },
+    [Symbol.asyncDispose]: async () => {},
+  }
+}
+
+/** 10 ms of sound a character. */
+function tone(text: string): Float32Array {
+  return Float32Array.from({ length: text.length * (SAMPLE_RATE / 100) }, (_, i) => 0.3 * Math.sin(i / 10))
+}
