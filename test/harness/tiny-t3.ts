@@ -10,7 +10,6 @@ import { buildT3Embedding, IGNORED_T3_TENSORS } from '../../src/compile/networks
 import { saveGraph } from '../../src/compile/onnx/save.ts'
 import type { Precision } from '../../src/compile/quantize.ts'
 import { writeSyntheticFile } from '../../src/compile/synthetic/synthetic.ts'
-import type { SpeechLmFiles } from '../../src/engine/chatterbox/tokens/speech-lm.ts'
 
 const CHECKPOINT = 't3_turbo_v1.safetensors'
 
@@ -23,15 +22,15 @@ export class TinyT3 implements Disposable {
     this.checkpoint = new SafetensorsFile(path.join(this.#folder, CHECKPOINT))
   }
 
-  /** Compiles both graphs in this precision; fails if a tensor of the checkpoint is left over. */
-  compile(precision: Precision): SpeechLmFiles {
+  /** Compiles both graphs in this precision; fails if a tensor of the checkpoint is left over. Returns where each is. */
+  compile(precision: Precision): (name: string) => string {
     const folder = mkdtempSync(path.join(this.#folder, `${precision}-`))
     const weights = new Weights(this.checkpoint)
     saveGraph(buildT3(weights, TINY.languageModel, precision), folder)
     saveGraph(buildT3Embedding(weights, TINY.languageModel, TINY.voiceEncoder.embedding), folder)
     for (const [pattern, reason] of IGNORED_T3_TENSORS) weights.ignore(pattern, reason)
     weights.finish()
-    return { t3: path.join(folder, 't3.onnx'), embedding: path.join(folder, 't3-embedding.onnx') }
+    return (name) => path.join(folder, `${name}.onnx`)
   }
 
   [Symbol.dispose](): void {

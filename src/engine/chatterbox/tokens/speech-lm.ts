@@ -12,7 +12,7 @@ import { type Drawing, type Ending, Utterance } from './utterance.ts'
 /** What the language model hears of a reference recording. */
 export interface VoicePrompt {
   readonly speakerEmbedding: Float32Array
-  readonly promptTokens: readonly number[]
+  readonly promptTokens: Int32Array
 }
 
 export interface SpeechTokensRequest extends Drawing {
@@ -56,12 +56,6 @@ interface Joining {
   readonly steps: AsyncGenerator<void>
 }
 
-/** The files of a bundle the language model is made of. */
-export interface SpeechLmFiles {
-  readonly t3: string
-  readonly embedding: string
-}
-
 export class SpeechLm implements AsyncDisposable {
   readonly #t3: T3
   readonly #embeddings: TokenEmbeddings
@@ -80,10 +74,11 @@ export class SpeechLm implements AsyncDisposable {
     this.#prefixes = new LRUCache({ maxSize: voiceCacheBytes, sizeCalculation: prefixBytes })
   }
 
-  static async open(files: SpeechLmFiles, options: SpeechLmOptions): Promise<SpeechLm> {
-    const t3 = await T3.open(files.t3, options)
+  /** Loads the graphs `t3` and `t3-embedding`; `graphFile` tells where a bundle keeps one. Blocks the calling thread while it does. */
+  static async open(graphFile: (name: string) => string, options: SpeechLmOptions): Promise<SpeechLm> {
+    const t3 = await T3.open(graphFile('t3'), options)
     invariant(t3.vocabulary === SPEECH_VOCABULARY, `the model speaks ${t3.vocabulary} tokens`)
-    const embeddings = await TokenEmbeddings.open(files.embedding, SPEECH_VOCABULARY, options.positions)
+    const embeddings = await TokenEmbeddings.open(graphFile('t3-embedding'), SPEECH_VOCABULARY, options.positions)
     return new SpeechLm(t3, embeddings, options.voiceCacheBytes)
   }
 
@@ -252,6 +247,6 @@ export class SpeechLm implements AsyncDisposable {
 function keyOf({ speakerEmbedding, promptTokens }: VoicePrompt): string {
   return createHash('sha256')
     .update(new Uint8Array(speakerEmbedding.buffer, speakerEmbedding.byteOffset, speakerEmbedding.byteLength))
-    .update(Int32Array.from(promptTokens))
+    .update(new Uint8Array(promptTokens.buffer, promptTokens.byteOffset, promptTokens.byteLength))
     .digest('hex')
 }

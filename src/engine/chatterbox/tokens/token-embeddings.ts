@@ -25,7 +25,7 @@ export class TokenEmbeddings implements AsyncDisposable {
   }
 
   /** [1 + promptTokens.length, width] at positions 0 …: the speaker, then the speech tokens of the reference recording. */
-  async voiceRows(speakerEmbedding: Float32Array, promptTokens: readonly number[]): Promise<Float32Array> {
+  async voiceRows(speakerEmbedding: Float32Array, promptTokens: Int32Array): Promise<Float32Array> {
     const speaker = { data: speakerEmbedding, shape: [1, speakerEmbedding.length] }
     const rows = await look(this.#session, { speaker_embedding: speaker })
     const out = new Float32Array((1 + promptTokens.length) * this.width)

@@ -11,9 +11,9 @@ import { TinyT3 } from '../../../harness/tiny-t3.ts'
 
 const tiny = new TinyT3()
 after(() => tiny[Symbol.dispose]())
-const files = tiny.compile('int8')
+const graphFile = tiny.compile('int8')
 const options: SpeechLmOptions = { threads: 1, slots: 4, positions: 512, voiceCacheBytes: 64e6 }
-const open = (changes: Partial<SpeechLmOptions> = {}) => SpeechLm.open(files, { ...options, ...changes })
+const open = (changes: Partial<SpeechLmOptions> = {}) => SpeechLm.open(graphFile, { ...options, ...changes })
 const never = new AbortController().signal
 
 /** Other text, voice length, sampling and seed for every id. */
@@ -22,7 +22,7 @@ function request(id: number, changes: Partial<SpeechTokensRequest> = {}): Speech
     textTokens: Array.from({ length: 5 + ((id * 7) % 40) }, (_, i) => (i * 13 + id) % 256),
     voice: {
       speakerEmbedding: Float32Array.from({ length: 32 }, (_, i) => Math.sin(i + id)),
-      promptTokens: Array.from({ length: 20 + id }, (_, i) => (i * 101 + id) % 6561),
+      promptTokens: Int32Array.from({ length: 20 + id }, (_, i) => (i * 101 + id) % 6561),
     },
     sampling: { temperature: 0.8, topK: 200 + id, topP: 0.95, minP: 0, repetitionPenalty: 1.2 },
     uniform: randomNumbers(1000 + id, 0, 7).uniform,

@@ -12,7 +12,7 @@ const WIDTH = 128
 const options: T3Options = { threads: 1, slots: 8, positions: 256 }
 const files = { fp32: tiny.compile('fp32'), int8: tiny.compile('int8'), int4: tiny.compile('int4') }
 const open = (precision: Precision, changes: Partial<T3Options> = {}) =>
-  T3.open(files[precision].t3, { ...options, ...changes })
+  T3.open(files[precision]('t3'), { ...options, ...changes })
 
 /** Rows that look like embeddings, another set per seed. */
 const rowsOf = (seed: number, count: number): Float32Array => noiseTensor([count, WIDTH], seed).data
