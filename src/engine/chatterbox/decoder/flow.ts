@@ -4,6 +4,7 @@ import path from 'node:path'
 import { invariant } from '../../../errors.ts'
 import { Session, type SessionOptions, type Tensor } from '../../runtime/session.ts'
 import { createDistanceEncodings, type DistanceEncodings } from './distance-encodings.ts'
+import { EULER_STEPS } from './euler-steps.ts'
 import { FRAMES_PER_TOKEN, MEL_BANDS } from './frame-rates.ts'
 
 /** What the flow needs of a voice: its first ten seconds at most, as tokens and as mel, and its x-vector. */
@@ -14,12 +15,6 @@ export interface FlowPrompt {
   /** [192], not normalised. */
   readonly speakerEmbedding: Float32Array
 }
-
-/** The (from, to) times of the Euler steps. */
-const STEPS = [
-  [0, 0.5],
-  [0.5, 1],
-] as const
 
 export class Flow implements AsyncDisposable {
   readonly #encoder: Session
@@ -63,14 +58,14 @@ export class Flow implements AsyncDisposable {
     const promptMel = new Float32Array(frames * MEL_BANDS)
     promptMel.set(prompt.mel)
     const x = Float32Array.from(noise)
-    for (const [from, to] of STEPS) {
+    for (const [step, [from, to]] of EULER_STEPS.entries()) {
       signal.throwIfAborted()
       const { velocity } = await this.#estimator.run({
         x: { data: x, shape },
         mu,
         prompt: { data: promptMel, shape },
         speaker,
-        times: { data: Float32Array.of(from, to), shape: [2] },
+        step: { data: BigInt64Array.of(BigInt(step)), shape: [1] },
       })
       const data = floats(velocity)
       for (let i = 0; i < x.length; i++) x[i] = (x[i] ?? 0) + (to - from) * (data[i] ?? 0)
