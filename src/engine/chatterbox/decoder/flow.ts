@@ -1,20 +1,14 @@
 // Speech tokens → mel: the encoder once, then two Euler steps from noise along the estimator's mean velocity (meanflow).
 // Takes its noise as an input and so knows nothing of seeds.
-import path from 'node:path'
 import { invariant } from '../../../errors.ts'
-import { Session, type SessionOptions, type Tensor } from '../../runtime/session.ts'
+import type { Session, SessionOptions, Tensor } from '../../runtime/session.ts'
+import type { Conditionals } from '../voice/conditionals.ts'
 import { createDistanceEncodings, type DistanceEncodings } from './distance-encodings.ts'
 import { EULER_STEPS } from './euler-steps.ts'
 import { FRAMES_PER_TOKEN, MEL_BANDS } from './frame-rates.ts'
+import { openSessions } from './open-sessions.ts'
 
-/** What the flow needs of a voice: its first ten seconds at most, as tokens and as mel, and its x-vector. */
-export interface FlowPrompt {
-  readonly tokens: Int32Array
-  /** [frames, MEL_BANDS], natural log. Two frames a token, or one more where the recording ends in half a token. */
-  readonly mel: Float32Array
-  /** [192], not normalised. */
-  readonly speakerEmbedding: Float32Array
-}
+type VoicePrompt = Conditionals['decoder']
 
 export class Flow implements AsyncDisposable {
   readonly #encoder: Session
@@ -31,10 +25,10 @@ export class Flow implements AsyncDisposable {
     this.#distances = createDistanceEncodings(width)
   }
 
-  /** Loads `flow-encoder` and `flow-estimator` from a bundle's folder. */
-  static async open(folder: string, options: SessionOptions): Promise<Flow> {
-    const encoder = await Session.open(path.join(folder, 'flow-encoder.onnx'), options)
-    return new Flow(encoder, await Session.open(path.join(folder, 'flow-estimator.onnx'), options))
+  /** `graphFile` tells where a bundle keeps a graph. */
+  static async open(graphFile: (name: string) => string, options: SessionOptions): Promise<Flow> {
+    const [encoder, estimator] = await openSessions(['flow-encoder', 'flow-estimator'], graphFile, options)
+    return new Flow(encoder, estimator)
   }
 
   /**
@@ -43,7 +37,7 @@ export class Flow implements AsyncDisposable {
    */
   async decode(
     speechTokens: Int32Array,
-    prompt: FlowPrompt,
+    prompt: VoicePrompt,
     noise: Float32Array,
     signal: AbortSignal,
   ): Promise<Float32Array> {
@@ -73,13 +67,13 @@ export class Flow implements AsyncDisposable {
     return x.subarray(prompt.mel.length)
   }
 
-  async #encode(speechTokens: Int32Array, prompt: FlowPrompt): Promise<{ mu: Tensor; speaker: Tensor }> {
+  async #encode(speechTokens: Int32Array, prompt: VoicePrompt): Promise<{ mu: Tensor; speaker: Tensor }> {
     const tokens = BigInt64Array.from([...prompt.tokens, ...speechTokens], BigInt)
     const reach = FRAMES_PER_TOKEN * tokens.length - 1
     const { mu, speaker } = await this.#encoder.run({
       tokens: { data: tokens, shape: [tokens.length] },
       distances: { data: this.#distances.upTo(reach), shape: [2 * reach + 1, this.#width] },
-      speaker_embedding: { data: prompt.speakerEmbedding, shape: [1, prompt.speakerEmbedding.length] },
+      speaker_embedding: { data: prompt.xvector, shape: [1, prompt.xvector.length] },
     })
     invariant(mu && speaker, 'flow-encoder returns mu and speaker')
     return { mu, speaker }

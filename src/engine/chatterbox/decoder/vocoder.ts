@@ -1,10 +1,10 @@
 // Mel → samples: f0 from the mel, the harmonic source from f0, and the vocoder from both.
 // Takes its phases and noise as inputs and so knows nothing of seeds.
-import path from 'node:path'
 import { invariant } from '../../../errors.ts'
-import { Session, type SessionOptions, type Tensor } from '../../runtime/session.ts'
+import type { Session, SessionOptions, Tensor } from '../../runtime/session.ts'
 import { MEL_BANDS } from './frame-rates.ts'
 import type { HarmonicMix } from './harmonic-source.ts'
+import { openSessions } from './open-sessions.ts'
 
 export interface Pitch {
   /** Hz per frame; up to 10 Hz means unvoiced. */
@@ -22,10 +22,10 @@ export class Vocoder implements AsyncDisposable {
     this.#vocoder = vocoder
   }
 
-  /** Loads `f0-predictor` and `vocoder` from a bundle's folder. */
-  static async open(folder: string, options: SessionOptions): Promise<Vocoder> {
-    const f0Predictor = await Session.open(path.join(folder, 'f0-predictor.onnx'), options)
-    return new Vocoder(f0Predictor, await Session.open(path.join(folder, 'vocoder.onnx'), options))
+  /** `graphFile` tells where a bundle keeps a graph. */
+  static async open(graphFile: (name: string) => string, options: SessionOptions): Promise<Vocoder> {
+    const [f0Predictor, vocoder] = await openSessions(['f0-predictor', 'vocoder'], graphFile, options)
+    return new Vocoder(f0Predictor, vocoder)
   }
 
   /** mel [frames, MEL_BANDS] → its pitch. */
