@@ -7,7 +7,7 @@ import { AppError, type ErrorCode } from '../../src/errors.ts'
 import { answerClientError } from '../../src/http/client-error.ts'
 import { refusePath } from '../../src/http/routing.ts'
 import { makeAccount } from '../harness/accounts.ts'
-import { buildScratchApp, openScratchApp, SPEAK_URL, VALID } from './scratch-app.ts'
+import { buildScratchApp, openScratchApp, SPEAK_URL, VALID, withResolvers } from './scratch-app.ts'
 
 const scratch = await openScratchApp()
 const { app, account, db } = scratch
@@ -327,7 +327,7 @@ const FAILURES: [name: string, thrown: unknown, code: ErrorCode, error: string |
 for (const [name, thrown, code, error] of FAILURES) {
   test(`${name} is ${ERRORS[code].status} ${code}, and nothing is charged`, async () => {
     const failing = await buildScratchApp(db)
-    failing.engine.synthesize = async () => {
+    failing.engine.beforeChunk = () => {
       throw thrown
     }
     const response = await failing.speak(VALID)
@@ -340,39 +340,31 @@ for (const [name, thrown, code, error] of FAILURES) {
 
 test('a full house is 429 overloaded with Retry-After', async () => {
   const full = await buildScratchApp(db, { MAX_CONCURRENT_REQUESTS: '1', MAX_QUEUED_REQUESTS: '0' })
-  let finish = (_: Float32Array): void => {}
-  let started = (): void => {}
-  const running = new Promise<void>((resolve) => {
-    started = resolve
-  })
-  full.engine.synthesize = () => {
+  const { promise: released, resolve: release } = withResolvers()
+  const { promise: running, resolve: started } = withResolvers()
+  full.engine.beforeChunk = () => {
     started()
-    return new Promise((resolve) => {
-      finish = resolve
-    })
+    return released
   }
   const first = full.speak(VALID)
   await running
   const second = await full.speak(VALID)
   assertRefused(second, 'overloaded')
   assert.equal(second.headers['retry-after'], '1')
-  finish(new Float32Array(2400))
+  release()
   assert.equal((await first).statusCode, 200)
 })
 
 test('a request past its deadline is 504 with its id, goes on, and is fetched by that id', async () => {
   const slow = await buildScratchApp(db, { REQUEST_TIMEOUT_SECONDS: '1' })
-  let finish = (_: Float32Array): void => {}
-  slow.engine.synthesize = () =>
-    new Promise((resolve) => {
-      finish = resolve
-    })
+  const { promise: released, resolve: release } = withResolvers()
+  slow.engine.beforeChunk = () => released
   const response = await slow.speak(VALID)
   assertRefused(response, 'timeout', 'Request timed out')
   const poll = () =>
     slow.app.inject({ url: `/v1/requests/${response.json().request_id}`, headers: { 'x-api-key': slow.account.key } })
   assert.equal((await poll()).json().status, 'PROCESSING')
-  finish(new Float32Array(2400))
+  release()
   let answer = await poll()
   while (answer.json().status === 'PROCESSING') answer = await poll()
   assert.deepEqual([answer.statusCode, answer.json().status], [200, 'COMPLETED'])

@@ -7,7 +7,7 @@ import { after } from 'node:test'
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import { findBalance } from '../../src/billing/accounts.ts'
 import { type Config, readConfig } from '../../src/config.ts'
-import type { Engine, Piece, Voice } from '../../src/engine/engine.ts'
+import type { Piece } from '../../src/engine/engine.ts'
 import { buildApp } from '../../src/http/app.ts'
 import { createMetrics } from '../../src/metrics.ts'
 import { createFetcher } from '../../src/outbound/guarded-fetch.ts'
@@ -20,6 +20,7 @@ import { createSpeaker } from '../../src/synthesis/speak.ts'
 import type { Speaker, SpeechRequest } from '../../src/synthesis/speech.ts'
 import { makeAccount, type TestAccount } from '../harness/accounts.ts'
 import { openTestDatabase, quietLog } from '../harness/database.ts'
+import { createToneEngine } from '../harness/tone-engine.ts'
 
 export const SAMPLE_RATE = 24_000
 /** A reference that the form check lets through and that nobody fetches: the bytes are in it. */
@@ -34,8 +35,8 @@ export interface ScratchApp {
   readonly account: TestAccount
   readonly metrics: ReturnType<typeof createMetrics>
   readonly health: { draining: boolean; databaseIsUp: boolean }
-  /** Replaced by tests that need an engine to fail, wait or watch. */
-  readonly engine: { synthesize: (piece: Piece, signal: AbortSignal) => Promise<Float32Array> }
+  /** Replaced by tests that need the engine to fail, wait or watch. */
+  readonly engine: { beforeChunk: (piece: Piece, chunk: number, signal: AbortSignal) => Promise<void> | void }
   /** What synthesis was asked for, in order. */
   readonly asked: SpeechRequest[]
   balanceMicro(): Promise<number | undefined>
@@ -60,7 +61,8 @@ export async function buildScratchApp(
   const metrics = createMetrics()
   const account = await makeAccount(db)
   const health = { draining: false, databaseIsUp: true }
-  const engine: ScratchApp['engine'] = { synthesize: async (piece) => tone(piece.text) }
+  const hooks: ScratchApp['engine'] = { beforeChunk: () => {} }
+  const engine = createToneEngine((...chunk) => hooks.beforeChunk(...chunk))
   const asked: SpeechRequest[] = []
 
   const fetcher = createFetcher({ allowHttp: false, allowPrivate: false, timeoutMs: 1000, maxBytes: 1_000_000 })
@@ -77,12 +79,12 @@ export async function buildScratchApp(
     config,
     db,
     blobs,
-    engine: engineOf(engine),
+    engine,
     voices: {
       checkForm: (reference) => checkReferenceForm(reference, references),
       find: async (reference, _, signal) => {
         await resolveReference(reference, references, signal)
-        return VOICE
+        return engine.encodeVoice({ samples: new Float32Array(), sampleRate: SAMPLE_RATE, normLoudness: true }, signal)
       },
     },
     permits: createPermits({ running: config.MAX_CONCURRENT_REQUESTS, waiting: config.MAX_QUEUED_REQUESTS }),
@@ -123,7 +125,7 @@ export async function buildScratchApp(
     account,
     metrics,
     health,
-    engine,
+    engine: hooks,
     asked,
     balanceMicro: async () => (await findBalance(db, account.accountId))?.balanceMicro,
     heldMicro: async () => (await findBalance(db, account.accountId))?.heldMicro,
@@ -137,20 +139,11 @@ export async function buildScratchApp(
   }
 }
 
-const VOICE: Voice = { model: 'preview', version: '1', tensors: {}, metadata: {} }
-
-function engineOf(engine: ScratchApp['engine']): Engine {
-  return {
-    info: async () => ({ model: 'preview', version: '1', sampleRate: SAMPLE_RATE }),
-    encodeVoice: async () => VOICE,
-    synthesize: async function* (piece, signal) {
-      yield { samples: await engine.synthesize(piece, signal), guards: [] }
-    },
-    [Symbol.asyncDispose]: async () => {},
-  }
-}
-
-/** 10 ms of sound a character. */
-function tone(text: string): Float32Array {
-  return Float32Array.from({ length: text.length * (SAMPLE_RATE / 100) }, (_, i) => 0.3 * Math.sin(i / 10))
+/** Promise.withResolvers() came with Node 22. */
+export function withResolvers(): { promise: Promise<void>; resolve: () => void } {
+  let resolve = (): void => {}
+  const promise = new Promise<void>((whenResolved) => {
+    resolve = whenResolved
+  })
+  return { promise, resolve }
 }

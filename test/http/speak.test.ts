@@ -34,7 +34,7 @@ test('a success carries its accounting in headers', async () => {
   assert.equal(headers['x-seed-value'], '42')
   assert.equal(headers['x-model'], 'preview')
   assert.deepEqual(JSON.parse(String(headers['x-output-metadata'])), {
-    duration: 0.06,
+    duration: 1,
     sample_rate: SAMPLE_RATE,
     model: 'preview',
     guards: [],
@@ -64,7 +64,7 @@ for (const [format, mediaType] of Object.entries({
     const magic = MAGIC[format as keyof typeof MAGIC]
     if (magic) assert.equal(response.rawPayload.toString('latin1', 0, 4), magic)
     if (format === 'mp3') assert.equal(response.rawPayload.readUInt16BE(0) & 0xffe0, 0xffe0)
-    if (format === 'pcm') assert.equal(response.rawPayload.length, VALID.text.length * 240 * 2)
+    if (format === 'pcm') assert.equal(response.rawPayload.length, SAMPLE_RATE * 2)
   })
 }
 
