@@ -13,6 +13,8 @@ interface PitchMark {
 const UNVOICED_STEP_SECONDS = 0.005
 /** Grains that overlap less than this much are not raised to full level: that would turn gaps into buzz. */
 const LEAST_OVERLAP = 0.6
+/** How much likeness a mark must gain to stray from where the pitch expects it: a quarter per 25 % of a period. */
+const SURPRISE_COST = 1
 
 /**
  * Moves the pitch of mono samples: `targetHz` gets the pitch of a voiced place and gives the wanted one, half to double of it
@@ -45,7 +47,10 @@ function distance(mark: PitchMark | undefined, place: number): number {
   return mark ? Math.abs(mark.sample - place) : Number.POSITIVE_INFINITY
 }
 
-/** One mark per period, at the strongest peak near where the last one and the pitch predict it. */
+/**
+ * One mark per period: the first of a voiced stretch at its strongest peak, every other where the signal looks most like it did
+ * around the mark before. Peaks alone jump between the two halves of a period: pitch then jitters.
+ */
 function markPitch(samples: Float32Array, sampleRate: number, track: PitchTrack): PitchMark[] {
   const polarity = strongerPolarity(samples)
   const unvoicedStep = Math.round(UNVOICED_STEP_SECONDS * sampleRate)
@@ -60,23 +65,39 @@ function markPitch(samples: Float32Array, sampleRate: number, track: PitchTrack)
     }
     const period = sampleRate / hz
     const last = marks.at(-1)
-    const expected = last?.voiced ? last.sample + period : undefined
-    const start = Math.round(expected === undefined ? from : expected - 0.25 * period)
-    const end = Math.min(
-      samples.length - 1,
-      Math.round(expected === undefined ? from + period : expected + 0.25 * period),
-    )
-    let sample = Math.min(start, samples.length - 1)
-    let best = Number.NEGATIVE_INFINITY
-    for (let i = start; i <= end; i++) {
-      const surprise = expected === undefined ? 0 : Math.abs(i - expected) / period
-      const score = polarity * (samples[i] ?? 0) * (1 - 0.6 * surprise)
-      if (score > best) [best, sample] = [score, i]
-    }
+    const sample = last?.voiced
+      ? mostSimilar(samples, last.sample, period)
+      : highest(samples, polarity, from, Math.min(samples.length, Math.round(from + period)))
     marks.push({ sample, period, voiced: true })
     from = sample + Math.max(1, Math.round(0.6 * period))
   }
   return marks
+}
+
+function highest(samples: Float32Array, polarity: number, from: number, to: number): number {
+  let best = from
+  for (let i = from; i < to; i++) if (polarity * (samples[i] ?? 0) > polarity * (samples[best] ?? 0)) best = i
+  return best
+}
+
+/** The place about one period after `last` around which the samples correlate best with those around `last`. */
+function mostSimilar(samples: Float32Array, last: number, period: number): number {
+  const half = Math.round(period / 2)
+  let best = Math.round(last + period)
+  let bestScore = Number.NEGATIVE_INFINITY
+  for (let place = Math.round(last + 0.8 * period); place <= last + 1.2 * period; place++) {
+    let product = 0
+    let energy = 1e-9
+    for (let i = -half; i <= half; i++) {
+      const sample = samples[place + i] ?? 0
+      product += sample * (samples[last + i] ?? 0)
+      energy += sample * sample
+    }
+    const surprise = Math.abs(place - last - period) / period
+    const score = (product / Math.sqrt(energy)) * (1 - SURPRISE_COST * surprise)
+    if (score > bestScore) [best, bestScore] = [place, score]
+  }
+  return Math.min(best, samples.length - 1)
 }
 
 /** 1 or −1: on which side the glottal pulses of this recording stand out. */

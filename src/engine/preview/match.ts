@@ -52,9 +52,17 @@ export function matchVoice(flite: Flite, reference: SpeechProfile, loudnessLufs:
   const { plan, speech } = calibratePitch(flite, start)
   const shaped = shapeTract(speech, tractPercent)
   const equalizer = matchColour(averageSpectrum(shaped, PREVIEW_SAMPLE_RATE), reference.spectrum)
-  const loudness = integratedLoudness(finishSpeech(shaped, { equalizer, gain: 1 }), PREVIEW_SAMPLE_RATE, 'itu')
-  invariant(Number.isFinite(loudness), 'the calibration speech is silent')
-  return { ...plan, equalizer, gain: decibels(clamp(loudnessLufs, QUIETEST_LUFS, LOUDEST_LUFS) - loudness) }
+  const finished = finishSpeech(shaped, { equalizer, gain: 1 })
+  const loudness = integratedLoudness(finished, PREVIEW_SAMPLE_RATE, 'itu')
+  const heard = pitchStatistics(trackPitch(finished, PREVIEW_SAMPLE_RATE))
+  invariant(heard && Number.isFinite(loudness), 'the calibration speech is silent')
+  return {
+    ...plan,
+    // Another colour lets other frames count as voiced, and the median moves by a few percent: it is the heard one that counts.
+    pitchHz: plan.pitchHz * clamp(reference.pitchHz / heard.medianHz, 0.9, 1.1),
+    equalizer,
+    gain: decibels(clamp(loudnessLufs, QUIETEST_LUFS, LOUDEST_LUFS) - loudness),
+  }
 }
 
 /** The base voice that has to be bent least, and the ratio of the reference's formants to its own. */

@@ -17,6 +17,11 @@ const DEVIATION_HONOURED = 0.418
 /** Its median lies above the asked mean by this share of the asked deviation. */
 const MEDIAN_ABOVE_MEAN = 0.06
 const SENTENCE_PITCH_KEPT = 0.3
+/** Voices rise further above their median than they fall below it (5 recordings: 84th to 16th percentile 4.3 to 3.0 semitones). */
+const RANGE_ABOVE = 1.2
+const RANGE_BELOW = 0.8
+const LOWEST_HZ = 50
+const HIGHEST_HZ = 500
 const EQUALIZER_TAPS = 511
 const EXTENSION_TAPS = 255
 /** The band just below Flite's upper end is copied this much higher: sounds like breath and fricatives go up there. */
@@ -51,7 +56,10 @@ export function speakBase(
   // Some sentences lie higher than others: of that a part is kept, but it is not stretched as the contour inside them is.
   const centreHz = pitchHz * clamp((middleHz / base.pitchHz) ** SENTENCE_PITCH_KEPT, 0.97, 1.03)
   const range = clamp(spreadSemitones / base.spreadSemitones, 0.5, 2.2)
-  return changePitch(samples, FLITE_SAMPLE_RATE, track, (hz) => clamp(centreHz * (hz / middleHz) ** range, 45, 500))
+  return changePitch(samples, FLITE_SAMPLE_RATE, track, (hz) => {
+    const side = hz > middleHz ? RANGE_ABOVE : RANGE_BELOW
+    return clamp(centreHz * (hz / middleHz) ** (range * side), LOWEST_HZ, HIGHEST_HZ)
+  })
 }
 
 /** Moves the formants and fills the band above Flite's: 16 kHz base speech → 24 kHz. */
