@@ -7,6 +7,8 @@ export interface BaseVoice {
   readonly spreadSemitones: number
   readonly upperFormantsHz: readonly [number, number]
   readonly syllablesPerSecond: number
+  /** Root mean square of its speech. */
+  readonly speechLevel: number
   /** Whether Flite itself can give the voice another pitch contour; else PSOLA does. */
   readonly nativePitch: boolean
 }
@@ -28,6 +30,7 @@ export const BASE_VOICES: readonly BaseVoice[] = [
     spreadSemitones: 1.146,
     upperFormantsHz: [3102, 4084],
     syllablesPerSecond: 4.91,
+    speechLevel: 0.163,
     nativePitch: true,
   },
   {
@@ -36,6 +39,7 @@ export const BASE_VOICES: readonly BaseVoice[] = [
     spreadSemitones: 2.018,
     upperFormantsHz: [2677, 3736],
     syllablesPerSecond: 3.957,
+    speechLevel: 0.088,
     nativePitch: false,
   },
 ]

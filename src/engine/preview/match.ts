@@ -1,12 +1,12 @@
 // Reference recording → plan: chooses the nearer base voice and finds the numbers with which it sounds like the reference.
 // The recipe and what was tried against it: docs/lab-notes.md, 2026-11-22.
 
+import { integratedLoudness } from '../../audio/loudness.ts'
 import { pitchStatistics, trackPitch } from '../../audio/pitch.ts'
 import { averageSpectrum, bandLevels, type PowerSpectrum, THIRD_OCTAVES_HZ } from '../../audio/spectrum.ts'
 import { invariant } from '../../errors.ts'
 import { BASE_VOICES, type BaseVoice, CALIBRATION_SENTENCES } from './base-voices.ts'
 import { FLITE_SAMPLE_RATE, type Flite } from './flite.ts'
-import { integratedLoudness } from './loudness.ts'
 import {
   clamp,
   decibels,

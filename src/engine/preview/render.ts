@@ -27,6 +27,8 @@ const EXTENSION_TAPS = 255
 /** The band just below Flite's upper end is copied this much higher: sounds like breath and fricatives go up there. */
 const EXTENSION_SHIFT_HZ = 3800
 const EXTENSION_LEVEL = 0.5
+/** Flite's voices end at 7.1 kHz, not at their Nyquist frequency of 8 kHz. */
+const FLITE_BAND = 0.885
 /** Above this the limiter bends, below it changes nothing. */
 const LIMITER_KNEE = 0.8
 const LIMITER_CEILING = 0.98
@@ -106,13 +108,13 @@ function limit(sample: number): number {
 
 /** Copies the 3.8 kHz below `edgeHz`, where the signal ends, to above it by modulation, and keeps the upper sideband. */
 function extendBand(samples: Float32Array, edgeHz: number): Float32Array {
-  const end = Math.min(0.94 * edgeHz, 10_500)
-  const from = end - EXTENSION_SHIFT_HZ - 450
+  const end = Math.min(FLITE_BAND * edgeHz, 10_500)
+  const from = end - EXTENSION_SHIFT_HZ - 300
   const to = Math.min(end, PREVIEW_SAMPLE_RATE / 2 - 200 - EXTENSION_SHIFT_HZ)
   const source = applyFilter(samples, band(from, to))
   const step = (2 * Math.PI * EXTENSION_SHIFT_HZ) / PREVIEW_SAMPLE_RATE
   for (let i = 0; i < source.length; i++) source[i] = (source[i] ?? 0) * 2 * Math.cos(step * i)
-  const added = applyFilter(source, band(end - 150, PREVIEW_SAMPLE_RATE))
+  const added = applyFilter(source, band(end, PREVIEW_SAMPLE_RATE))
   return added.map((value, i) => (samples[i] ?? 0) + EXTENSION_LEVEL * value)
 }
 

@@ -29,7 +29,10 @@ const SOUNDS: Record<SoundTag, readonly Gesture[]> = {
     { at: 0.42, seconds: 0.95, source: 'breath', level: 0.32, attack: 0.15 },
     { at: 0.45, seconds: 0.4, source: 'voice', level: 0.12, attack: 0.3, pitch: [0.95, 0.75] },
   ],
-  gasp: [{ at: 0, seconds: 0.38, source: 'breath', level: 0.4, attack: 0.8 }],
+  gasp: [
+    { at: 0, seconds: 0.36, source: 'breath', level: 0.35, attack: 0.85 },
+    { at: 0.02, seconds: 0.34, source: 'hiss', level: 0.06, attack: 0.85 },
+  ],
   cough: [...coughing(0, 0.8), ...coughing(0.34, 0.6)],
   'clear throat': [
     { at: 0, seconds: 0.22, source: 'voice', level: 0.5, attack: 0.25, pitch: [0.8, 0.75], roughness: 0.15 },
@@ -50,16 +53,18 @@ const SOUNDS: Record<SoundTag, readonly Gesture[]> = {
 
 /** Order 18: two poles per kHz of bandwidth and two for the slope. */
 const TRACT_POLES = 18
-/** Root mean square of Flite's speech while it speaks. */
-const SPEECH_LEVEL = 0.12
 const HEALTHY_ROUGHNESS = 0.02
 
+/** What a sound is made of: the base voice's tract and level, the pitch asked of it. */
+export interface SoundVoice {
+  /** Coefficients of the prediction-error filter of its "ah", from `measureTract`. */
+  readonly tract: Float64Array
+  readonly pitchHz: number
+  readonly speechLevel: number
+}
+
 /** A sound at FLITE_SAMPLE_RATE in the base voice; the same for the same seed, piece and place. */
-export function makeSound(
-  tag: SoundTag,
-  voice: { readonly tract: Float64Array; readonly pitchHz: number },
-  numbers: RandomNumbers,
-): Float32Array {
+export function makeSound(tag: SoundTag, voice: SoundVoice, numbers: RandomNumbers): Float32Array {
   const gestures = SOUNDS[tag]
   const seconds = Math.max(...gestures.map((gesture) => gesture.at + gesture.seconds))
   const sound = new Float32Array(Math.ceil(seconds * FLITE_SAMPLE_RATE))
@@ -75,7 +80,7 @@ export function makeSound(
   return sound
 }
 
-/** Resonances of a base voice's "ah", as the coefficients of its prediction-error filter. */
+/** Resonances of a base voice's "ah". */
 export function measureTract(flite: Flite, voice: FliteVoice): Float64Array {
   const speech = flite(['Ah.'], { voice, durationStretch: 1.5 })
   const frame = Math.round(0.06 * FLITE_SAMPLE_RATE)
@@ -130,12 +135,7 @@ function coughing(at: number, level: number): Gesture[] {
   ]
 }
 
-function makeGesture(
-  gesture: Gesture,
-  voice: { readonly tract: Float64Array; readonly pitchHz: number },
-  numbers: RandomNumbers,
-  position: number,
-): Float32Array {
+function makeGesture(gesture: Gesture, voice: SoundVoice, numbers: RandomNumbers, position: number): Float32Array {
   const length = Math.round(gesture.seconds * FLITE_SAMPLE_RATE)
   const raw =
     gesture.source === 'voice'
@@ -144,7 +144,7 @@ function makeGesture(
         ? resonate(noise(length, numbers, position), voice.tract)
         : hiss(noise(length, numbers, position))
   const power = raw.reduce((sum, sample) => sum + sample * sample, 0) / length
-  const scale = (gesture.level * SPEECH_LEVEL) / Math.sqrt(power + 1e-20)
+  const scale = (gesture.level * voice.speechLevel) / Math.sqrt(power + 1e-20)
   return raw.map((sample, i) => sample * scale * swell(i / length, gesture.attack))
 }
 
