@@ -178,7 +178,11 @@ async function* synthesize(line: Line, piece: Piece, signal: AbortSignal): Async
   }
   let running = true
   const call = line.begin({ onMessage: put, onDeath: () => put('death') })
-  const stop = (): void => wake()
+  const stop = (): void => {
+    // At once, not when the caller comes back for the next chunk: it may never come back.
+    if (running) line.send({ kind: 'abort', call })
+    wake()
+  }
   signal.addEventListener('abort', stop, { once: true })
   line.send({ kind: 'synthesize', call, piece })
   try {
@@ -203,7 +207,7 @@ async function* synthesize(line: Line, piece: Piece, signal: AbortSignal): Async
     }
   } finally {
     signal.removeEventListener('abort', stop)
-    if (running) line.send({ kind: 'abort', call })
+    if (!signal.aborted) stop()
   }
 }
 

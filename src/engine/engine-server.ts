@@ -10,8 +10,16 @@ interface RunningCall {
   onCredit: (() => void) | undefined
 }
 
-/** Serves `engine` to the parent process until the channel to it closes; then this process ends. */
-export async function serveEngine(engine: Engine): Promise<void> {
+/**
+ * Serves an engine to the parent process; this process ends when the channel to the parent closes, so also when the parent is
+ * killed. An engine that fails to load ends it, too: the parent reports that no call can be taken.
+ */
+export async function serveEngine(loading: Promise<Engine>): Promise<void> {
+  process.on('disconnect', () => process.exit(0))
+  // Ctrl-C and `systemctl stop` signal the whole group; the parent decides when its requests in flight are done.
+  process.on('SIGINT', () => {})
+  process.on('SIGTERM', () => {})
+  const engine = await loading
   const calls = new Map<number, RunningCall>()
   const send = (message: FromEngine): void => {
     if (process.connected) process.send?.(message)
