@@ -6,9 +6,10 @@ import path from 'node:path'
 import { after } from 'node:test'
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import { findBalance } from '../../src/billing/accounts.ts'
-import { type Config, readConfig } from '../../src/config.ts'
+import { readConfig, type SettingName } from '../../src/config.ts'
 import type { Piece } from '../../src/engine/engine.ts'
 import { buildApp } from '../../src/http/app.ts'
+import type { Log } from '../../src/log.ts'
 import { createMetrics } from '../../src/metrics.ts'
 import { createFetcher } from '../../src/outbound/guarded-fetch.ts'
 import { type Blobs, createFileBlobs } from '../../src/storage/blobs.ts'
@@ -28,6 +29,8 @@ export const REFERENCE = `data:audio/wav;base64,${Buffer.from('a recording').toS
 export const VALID = { text: 'Hello.', reference_audio: REFERENCE }
 export const SPEAK_URL = '/v1/chatterbox-turbo-tts'
 
+type SettingTexts = Partial<Record<SettingName, string>>
+
 export interface ScratchApp {
   readonly app: FastifyInstance
   readonly db: Database
@@ -45,15 +48,16 @@ export interface ScratchApp {
 }
 
 /** Call at the top of a test file. Closes itself after the file's last test. */
-export async function openScratchApp(settings: Partial<Record<keyof Config, string>> = {}): Promise<ScratchApp> {
+export async function openScratchApp(settings: SettingTexts = {}, log: Log = quietLog): Promise<ScratchApp> {
   const { db } = await openTestDatabase()
-  return { ...(await buildScratchApp(db, settings)) }
+  return buildScratchApp(db, settings, log)
 }
 
 /** Another application on the same database, with settings of its own. */
 export async function buildScratchApp(
   db: Database,
-  settings: Partial<Record<keyof Config, string>> = {},
+  settings: SettingTexts = {},
+  log: Log = quietLog,
 ): Promise<ScratchApp> {
   const config = readConfig({}, { RATE_LIMIT_RPM: '0', PUBLIC_URL: 'https://tts.example', ...settings })
   const folder = await mkdtemp(path.join(os.tmpdir(), 'test-http-'))
@@ -89,7 +93,7 @@ export async function buildScratchApp(
     },
     permits: createPermits({ running: config.MAX_CONCURRENT_REQUESTS, waiting: config.MAX_QUEUED_REQUESTS }),
     metrics,
-    log: quietLog,
+    log,
   })
   const speaker: Speaker = {
     speak: (request, ...rest) => {
@@ -99,7 +103,7 @@ export async function buildScratchApp(
   }
   const app = buildApp({
     config,
-    log: quietLog,
+    log,
     metrics,
     db,
     blobs,
