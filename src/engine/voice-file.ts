@@ -98,7 +98,8 @@ function readTensors(headers: Record<string, unknown>, data: Uint8Array): Record
       throw notAVoice(`tensor ${quote(name)} has another size than its shape`)
     if (to > data.byteLength) throw notAVoice(`it ends in the middle of tensor ${quote(name)}`)
     expected = to
-    const copy = data.slice(from, to).buffer // a copy: a tensor in the file may begin at any byte
+    // A copy: a tensor in the file may begin at any byte. Not slice(), which on a Buffer is a view of a larger pool.
+    const copy = Uint8Array.from(data.subarray(from, to)).buffer
     return [name, { dtype, shape, data: dtype === 'F32' ? new Float32Array(copy) : new BigInt64Array(copy) }]
   })
   if (expected !== data.byteLength) throw notAVoice('bytes are left over at its end')
