@@ -1,11 +1,20 @@
 // Writes synthetic checkpoint files: the names, shapes and types of the real ones, formula-made values.
 import path from 'node:path'
 import { melFilters } from '../../engine/chatterbox/voice/mel-filters.ts'
+import { SPEECH_MEL_FILTERS } from '../../engine/chatterbox/voice/speech-mel.ts'
 import { hannWindow } from '../../engine/chatterbox/voice/windows.ts'
 import { type TensorToWrite, writeSafetensors } from '../checkpoint/safetensors-writer.ts'
 import type { Dimensions } from '../dimensions.ts'
 import { formulaValues } from './formula.ts'
 import { type CheckpointFile, type TensorSpec, tensorsOf } from './tensor-list.ts'
+import { writeSyntheticTokenizer } from './tokenizer-files.ts'
+
+/** A whole checkpoint folder of one model, but for the default voice. */
+export function writeSyntheticCheckpoint(folder: string, model: 'turbo' | 'nano', dimensions: Dimensions): void {
+  for (const file of ['ve.safetensors', 's3gen_meanflow.safetensors', `t3_${model}_v1.safetensors`] as const)
+    writeSyntheticFile(folder, file, dimensions)
+  writeSyntheticTokenizer(folder, dimensions.languageModel.textVocabulary)
+}
 
 /**
  * Writes one synthetic checkpoint file into the folder; the same dimensions give the same bytes. Full size: 1 GB and about 3 s per
@@ -30,7 +39,7 @@ function valuesOf({ name, dtype, shape }: TensorSpec): Iterable<ArrayBufferView>
 
 /** Tensors that hold true constants in the real checkpoint, and one bias that spreads the speech tokens over the code book. */
 const CONSTANTS: Readonly<Record<string, () => Float32Array>> = {
-  'tokenizer._mel_filters': () => melFilters({ sampleRate: 16000, fftSize: 400, channels: 128, highestHz: 8000 }),
+  'tokenizer._mel_filters': () => melFilters(SPEECH_MEL_FILTERS),
   'tokenizer.window': () => {
     const window = hannWindow(400)
     for (const [index, ulps] of TORCH_COSINE) window[index] = (window[index] ?? 0) + ulps * 2 ** -25

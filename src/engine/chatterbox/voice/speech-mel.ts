@@ -1,13 +1,17 @@
 // Log-mel spectrum for the speech tokenizer: 16 kHz, 10 ms frames, 128 channels, as Whisper's.
-
-import { melFilters } from './mel-filters.ts'
+import { type MelFilterOptions, melFilters } from './mel-filters.ts'
 import { applyFilters, powerSpectrogram } from './spectrogram.ts'
 import { hannWindow } from './windows.ts'
 
-const SAMPLE_RATE = 16000
 const FFT_SIZE = 400
 const HOP_LENGTH = 160
 export const SPEECH_MEL_CHANNELS = 128
+export const SPEECH_MEL_FILTERS: MelFilterOptions = {
+  sampleRate: 16000,
+  fftSize: FFT_SIZE,
+  channels: SPEECH_MEL_CHANNELS,
+  highestHz: 8000,
+}
 
 export interface Mel {
   readonly frames: number
@@ -29,12 +33,7 @@ export function speechMel(samples: Float32Array): Mel {
   })
   const frames = spectrogram.frames - 1
   const { bins } = spectrogram
-  const filters = melFilters({
-    sampleRate: SAMPLE_RATE,
-    fftSize: FFT_SIZE,
-    channels: SPEECH_MEL_CHANNELS,
-    highestHz: 8000,
-  })
+  const filters = melFilters(SPEECH_MEL_FILTERS)
   const energies = applyFilters(spectrogram.power.subarray(0, frames * bins), filters, bins)
   const logs = energies.map((energy) => Math.log10(Math.max(energy, 1e-10)))
   const floor = logs.reduce((a, b) => Math.max(a, b), -Infinity) - 8
