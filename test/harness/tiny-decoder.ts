@@ -45,5 +45,5 @@ function weightNames(weights: Weights): readonly string[] {
   return weights
     .finish()
     .filter(({ reason }) => reason === 'not taken')
-    .map(({ name }) => name)
+    .flatMap(({ names }) => names)
 }

@@ -14,16 +14,16 @@ export interface WeightScope {
   has(name: string): boolean
 }
 
-export interface IgnoredTensor {
-  readonly name: string
+export interface IgnoredTensors {
   readonly reason: string
+  readonly names: readonly string[]
 }
 
 /** All tensors of one checkpoint file. `finish()` must be called when every network has taken its own. */
 export class Weights implements WeightScope {
   readonly #file: SafetensorsFile
   readonly #taken = new Set<string>()
-  readonly #ignored: IgnoredTensor[] = []
+  readonly #ignored: IgnoredTensors[] = []
 
   constructor(file: SafetensorsFile) {
     this.#file = file
@@ -58,15 +58,13 @@ export class Weights implements WeightScope {
 
   /** Sets aside every tensor that matches and has not been taken. */
   ignore(pattern: RegExp, reason: string): void {
-    for (const name of this.#file.entries.keys()) {
-      if (!pattern.test(name) || this.#taken.has(name)) continue
-      this.#taken.add(name)
-      this.#ignored.push({ name, reason })
-    }
+    const names = [...this.#file.entries.keys()].filter((name) => pattern.test(name) && !this.#taken.has(name))
+    for (const name of names) this.#taken.add(name)
+    if (names.length > 0) this.#ignored.push({ reason, names })
   }
 
   /** Throws if the file holds tensors nobody knows; otherwise tells what was ignored and why. */
-  finish(): readonly IgnoredTensor[] {
+  finish(): readonly IgnoredTensors[] {
     const unknown = [...this.#file.entries.keys()].filter((name) => !this.#taken.has(name))
     if (unknown.length > 0) {
       const shown = unknown.slice(0, 5).join(', ')

@@ -116,5 +116,5 @@ test('weights are taken once, with the right shape and type, and none is left ov
   weights.ignore(/^unused\./, 'not needed')
   assert.throws(() => weights.finish(), /holds tensors this model does not have: stranger, half/)
   weights.ignore(/^(stranger|half)$/, 'test')
-  assert.deepEqual(weights.finish()[0], { name: 'unused.head', reason: 'not needed' })
+  assert.deepEqual(weights.finish()[0], { reason: 'not needed', names: ['unused.head'] })
 })

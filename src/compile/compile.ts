@@ -1,0 +1,154 @@
+// Checkpoint folder → bundle folder: every graph of the model, its tokenizer, its default voice, and a manifest with checksums.
+import { createHash } from 'node:crypto'
+import { copyFile, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { setImmediate } from 'node:timers/promises'
+import { version as packageVersion } from '../config.ts'
+import {
+  BUNDLE_FORMAT,
+  type CheckedFile,
+  DEFAULT_VOICE_FILE,
+  hashFile,
+  MANIFEST_FILE,
+  type Manifest,
+} from '../engine/bundle.ts'
+import { readTokenizer, TOKENIZER_FILES } from '../engine/chatterbox/text/tokenizer.ts'
+import { toVoice } from '../engine/chatterbox/voice/conditionals.ts'
+import { writeVoice } from '../engine/voice-file.ts'
+import { CheckpointError } from './checkpoint/checkpoint-error.ts'
+import { SafetensorsFile } from './checkpoint/safetensors.ts'
+import { readDefaultVoice } from './default-voice.ts'
+import { modelGraphs } from './networks/model.ts'
+import { saveGraph } from './onnx/save.ts'
+import type { Precision } from './quantize.ts'
+
+export type CompiledModel = Manifest['model']
+
+/** The files of a checkpoint, as the original repositories name them. */
+export const LANGUAGE_MODEL_FILES: Readonly<Record<CompiledModel, string>> = {
+  turbo: 't3_turbo_v1.safetensors',
+  nano: 't3_nano_v1.safetensors',
+}
+export const VOICE_ENCODER_FILE = 've.safetensors'
+export const S3GEN_FILE = 's3gen_meanflow.safetensors'
+export const DEFAULT_VOICE_SOURCE = 'conds.pt'
+/** Present in the original repositories; a checkpoint may lack them. */
+export const OPTIONAL_FILES: readonly string[] = [DEFAULT_VOICE_SOURCE, 'tokenizer_config.json']
+
+export interface CompileOptions {
+  /** Folder of the checkpoint. */
+  readonly from: string
+  /** Folder to make; what is there is replaced once the new one is complete. */
+  readonly to: string
+  /** Needed only where the folder holds both language models. */
+  readonly model?: CompiledModel
+  readonly precision: Precision
+  /** Told before each step: the file that is being made. */
+  readonly onProgress?: (step: string) => void
+}
+
+/** Compiles a checkpoint. Throws CheckpointError for anything wrong with it, and leaves nothing behind when it fails or is aborted. */
+export async function compileCheckpoint(options: CompileOptions, signal: AbortSignal): Promise<Manifest> {
+  const { from, to, onProgress = () => {} } = options
+  const model = options.model ?? (await findModel(from))
+  const sources = await listSources(from, LANGUAGE_MODEL_FILES[model])
+  const work = `${path.resolve(to)}.partial`
+  await rm(work, { recursive: true, force: true })
+  await mkdir(work, { recursive: true })
+  try {
+    const { ignored, dimensions } = await compileGraphs(options, model, work, signal)
+    for (const file of TOKENIZER_FILES)
+      if (sources.includes(file)) await copyFile(path.join(from, file), path.join(work, file))
+    await readTokenizer(work)
+    onProgress('checksums')
+    const files = await hashAll(work, await readdir(work), signal)
+    const version = contentVersion(files)
+    if (sources.includes(DEFAULT_VOICE_SOURCE)) {
+      const voice = readDefaultVoice(path.join(from, DEFAULT_VOICE_SOURCE), dimensions.voiceEncoder.embedding)
+      await writeFile(path.join(work, DEFAULT_VOICE_FILE), writeVoice(toVoice(voice, { model, version })))
+      files.push(...(await hashAll(work, [DEFAULT_VOICE_FILE], signal)))
+    }
+    const manifest: Manifest = {
+      format: BUNDLE_FORMAT,
+      model,
+      precision: options.precision,
+      version,
+      compiledBy: `chatterbox-serverless ${packageVersion}`,
+      files,
+      sources: await hashAll(from, sources, signal),
+      ignored: ignored.map((group) => ({ ...group, names: [...group.names] })),
+    }
+    await writeFile(path.join(work, MANIFEST_FILE), `${JSON.stringify(manifest, null, 2)}\n`)
+    await replaceFolder(work, to)
+    return manifest
+  } catch (error) {
+    await rm(work, { recursive: true, force: true })
+    throw error
+  }
+}
+
+async function findModel(folder: string): Promise<CompiledModel> {
+  const present = await readdir(folder).catch((cause: unknown) => {
+    throw new CheckpointError(folder, 'the folder cannot be read', { cause })
+  })
+  const models = (['turbo', 'nano'] as const).filter((model) => present.includes(LANGUAGE_MODEL_FILES[model]))
+  const [model, other] = models
+  const names = Object.values(LANGUAGE_MODEL_FILES).join(' or ')
+  if (!model) throw new CheckpointError(folder, `holds no language model; expected ${names}`)
+  if (other) throw new CheckpointError(folder, `holds both ${names}; say which model to compile`)
+  return model
+}
+
+/** The files the model is compiled from; those it cannot do without must be there. */
+async function listSources(folder: string, languageModel: string): Promise<string[]> {
+  const required = [languageModel, VOICE_ENCODER_FILE, S3GEN_FILE, ...TOKENIZER_FILES].filter(
+    (name) => !OPTIONAL_FILES.includes(name),
+  )
+  const present = new Set(await readdir(folder))
+  const missing = required.filter((name) => !present.has(name))
+  if (missing.length > 0) throw new CheckpointError(folder, `lacks ${missing.join(', ')}`)
+  return [...required, ...OPTIONAL_FILES.filter((name) => present.has(name))]
+}
+
+async function compileGraphs(
+  { from, precision, onProgress }: CompileOptions,
+  model: CompiledModel,
+  work: string,
+  signal: AbortSignal,
+) {
+  const open = (name: string) => new SafetensorsFile(path.join(from, name))
+  using languageModel = open(LANGUAGE_MODEL_FILES[model])
+  using voiceEncoder = open(VOICE_ENCODER_FILE)
+  using s3gen = open(S3GEN_FILE)
+  const graphs = modelGraphs({ languageModel, voiceEncoder, s3gen }, precision)
+  for (const [name, build] of Object.entries(graphs.builders)) {
+    onProgress?.(name)
+    // A graph takes seconds without a pause; between two of them an abort gets its turn.
+    await setImmediate(undefined, { signal })
+    saveGraph(build(), work)
+  }
+  return { ignored: graphs.finish(), dimensions: graphs.dimensions }
+}
+
+/** Puts a finished folder in the place of an older one: at every moment there is a whole one under either name. */
+async function replaceFolder(from: string, to: string): Promise<void> {
+  const old = `${to}.old`
+  await rm(old, { recursive: true, force: true })
+  await rename(to, old).catch((error: unknown) => {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+  })
+  await rename(from, to)
+  await rm(old, { recursive: true, force: true })
+}
+
+async function hashAll(folder: string, names: readonly string[], signal: AbortSignal): Promise<CheckedFile[]> {
+  const files: CheckedFile[] = []
+  for (const name of names.toSorted()) files.push(await hashFile(path.join(folder, name), signal))
+  return files
+}
+
+const contentVersion = (files: readonly CheckedFile[]): string =>
+  createHash('sha256')
+    .update(files.map(({ name, sha256 }) => `${name} ${sha256}\n`).join(''))
+    .digest('hex')
+    .slice(0, 16)
