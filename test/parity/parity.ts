@@ -1,6 +1,6 @@
 // What the stages of the parity run share: official numbers, synthetic checkpoints at full size, graphs with their inner values, and
 // the comparison itself.
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { SafetensorsFile } from '../../src/compile/checkpoint/safetensors.ts'
@@ -15,6 +15,8 @@ import type { Tensor } from '../../src/engine/runtime/session.ts'
 export interface ParityRun extends Disposable {
   /** A file of official inputs and results, e.g. `flow_small`. Closed with the run. */
   fixture(name: string): SafetensorsFile
+  /** One of the JSON files beside them. The stage says what it expects to find. */
+  json<T>(name: string): T
   /** A synthetic checkpoint file at full size: made once, 4 GB in all, and kept for the next run. Closed with the run. */
   checkpoint(file: CheckpointFile): SafetensorsFile
   /** Saves a graph to a temporary folder; its path there. */
@@ -25,6 +27,8 @@ export interface ParityRun extends Disposable {
   compare(key: string, found: ArrayLike<number>, official: ArrayLike<number>, tolerance: number): void
   /** Reports 10 · log10(signal² / difference²). */
   compareSignal(key: string, found: ArrayLike<number>, official: ArrayLike<number>, leastDecibels: number): void
+  /** Reports how many of something differ, where `most` may. */
+  compareCount(key: string, differing: number, most: number): void
   /** How many comparisons failed. */
   readonly failures: number
 }
@@ -52,7 +56,7 @@ export function startParityRun(fixtureFolder: string, checkpointFolder: string):
   let failures = 0
   const report = (key: string, passed: boolean, text: string) => {
     if (!passed) failures += 1
-    console.log(`${passed ? 'pass' : 'FAIL'}  ${key.padEnd(40)} ${text}`)
+    console.log(`${passed ? 'pass' : 'FAIL'}  ${key.padEnd(48)} ${text}`)
   }
   const save = (graph: Graph) => {
     const folder = mkdtempSync(path.join(graphFolder, 'graph-'))
@@ -61,6 +65,7 @@ export function startParityRun(fixtureFolder: string, checkpointFolder: string):
   }
   return {
     fixture: (name) => opened(path.join(fixtureFolder, `${name}.safetensors`)),
+    json: (name) => JSON.parse(readFileSync(path.join(fixtureFolder, `${name}.json`), 'utf8')),
     checkpoint: (file) => {
       makeCheckpoint(checkpointFolder, file)
       return opened(path.join(checkpointFolder, file))
@@ -86,6 +91,7 @@ export function startParityRun(fixtureFolder: string, checkpointFolder: string):
       const decibels = signalToNoise(found, official)
       report(key, decibels >= leastDecibels, `SNR ${decibels.toFixed(1)} dB, at least ${leastDecibels} dB`)
     },
+    compareCount: (key, differing, most) => report(key, differing <= most, `${differing} differ, at most ${most}`),
     get failures() {
       return failures
     },

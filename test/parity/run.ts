@@ -3,11 +3,20 @@
 // PARITY_CHECKPOINTS or the temporary folder. One line a comparison; exit code 1 if any fails.
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { conditionalsStages } from './conditionals.ts'
 import { flowStages } from './flow.ts'
+import { frontEndStages } from './front-ends.ts'
 import { type Stage, startParityRun } from './parity.ts'
 import { vocoderStages } from './vocoder.ts'
+import { voiceNetworkStages } from './voice-networks.ts'
 
-const STAGES: Readonly<Record<string, Stage>> = { ...flowStages, ...vocoderStages }
+const STAGES: Readonly<Record<string, Stage>> = {
+  ...frontEndStages,
+  ...voiceNetworkStages,
+  ...conditionalsStages,
+  ...flowStages,
+  ...vocoderStages,
+}
 
 const [folder, ...parts] = process.argv.slice(2)
 if (!folder) {
