@@ -4,6 +4,7 @@ import { Worker } from 'node:worker_threads'
 import { invariant } from '../../errors.ts'
 import { AudioInputError } from '../audio-input-error.ts'
 import type { Recording } from '../recording.ts'
+import type { RecordingCheck } from '../recording-check.ts'
 import type { DecodeAnswer, DecodeTask } from './decode-thread.ts'
 import { convertToWav } from './ffmpeg.ts'
 import { Places } from './places.ts'
@@ -14,6 +15,9 @@ export interface DecodeLimits {
   /** From the start of the work, not of the wait for a thread. */
   readonly deadlineMs: number
 }
+
+type Answered = Exclude<DecodeAnswer, { kind: 'refusal' }>
+type Decoded = Extract<Answered, { kind: 'recording' }>
 
 // For JavaScript objects; samples and FFmpeg's heap lie outside and have caps of their own (recording.ts, decode-thread.ts).
 const MAX_HEAP_MB = 128
@@ -29,10 +33,37 @@ const places = new Places(MAX_THREADS)
  * the caller's. Throws AudioInputError for anything wrong with them; on abort throws the signal's reason.
  */
 export async function decodeAudio(bytes: Uint8Array, limits: DecodeLimits, signal: AbortSignal): Promise<Recording> {
+  return (await decodeInThread(bytes, limits, false, signal)).recording
+}
+
+/** decodeAudio() and checkRecording(), the check in the same thread: it takes up to 200 ms, which would hold up everybody else here. */
+export async function decodeAndCheck(
+  bytes: Uint8Array,
+  limits: DecodeLimits,
+  signal: AbortSignal,
+): Promise<{ recording: Recording; check: RecordingCheck }> {
+  const { recording, check } = await decodeInThread(bytes, limits, true, signal)
+  invariant(check, 'the decode thread forgot the check')
+  return { recording, check }
+}
+
+async function decodeInThread(
+  bytes: Uint8Array,
+  { maxSeconds, deadlineMs }: DecodeLimits,
+  check: boolean,
+  signal: AbortSignal,
+): Promise<Decoded> {
   using _place = await places.take(signal)
-  const deadline = AbortSignal.timeout(limits.deadlineMs)
+  const deadline = AbortSignal.timeout(deadlineMs)
+  const stop = AbortSignal.any([signal, deadline])
   try {
-    return await decodeUntil(bytes, limits.maxSeconds, AbortSignal.any([signal, deadline]))
+    // Copied, because a thread takes its bytes over: the caller still needs them, and they may be a part of a larger buffer.
+    const answer = await askThread({ bytes: Uint8Array.from(bytes), maxSeconds, check }, stop)
+    if (answer.kind === 'recording') return answer
+    const wav = await convertToWav(bytes, answer.container, maxSeconds, stop)
+    const converted = await askThread({ bytes: wav, maxSeconds, check }, stop)
+    invariant(converted.kind === 'recording', 'FFmpeg was asked for WAV and gave something else')
+    return { ...converted, recording: { ...converted.recording, container: answer.container.name } }
   } catch (error) {
     signal.throwIfAborted()
     if (!deadline.aborted) throw error
@@ -40,17 +71,7 @@ export async function decodeAudio(bytes: Uint8Array, limits: DecodeLimits, signa
   }
 }
 
-async function decodeUntil(bytes: Uint8Array, maxSeconds: number, stop: AbortSignal): Promise<Recording> {
-  // Copied, because a thread takes its bytes over: the caller still needs them, and they may be a part of a larger buffer.
-  const answer = await askThread({ bytes: Uint8Array.from(bytes), maxSeconds }, stop)
-  if (answer.kind === 'recording') return answer.recording
-  const wav = await convertToWav(bytes, answer.container, maxSeconds, stop)
-  const converted = await askThread({ bytes: wav, maxSeconds }, stop)
-  invariant(converted.kind === 'recording', 'FFmpeg was asked for WAV and gave something else')
-  return { ...converted.recording, container: answer.container.name }
-}
-
-async function askThread(task: DecodeTask, stop: AbortSignal): Promise<Exclude<DecodeAnswer, { kind: 'refusal' }>> {
+async function askThread(task: DecodeTask, stop: AbortSignal): Promise<Answered> {
   stop.throwIfAborted()
   const thread = new Worker(threadFile, {
     workerData: task,
