@@ -8,7 +8,9 @@ import { completedRequestSchema, failedRequestSchema, pendingRequestSchema } fro
 import { OUTPUT_FORMATS, speechSchema } from './speech.ts'
 import { uploadedSchema, uploadSchema } from './uploads.ts'
 
-const healthSchema = z.object({ status: z.string() }).meta({ examples: [{ status: 'ok' }] })
+const healthSchema = z
+  .object({ status: z.string() })
+  .meta({ description: 'The answer to a probe.', examples: [{ status: 'ok' }] })
 
 /** Schemas that have a name in the OpenAPI document. */
 export const SCHEMAS = {

@@ -56,9 +56,14 @@ export const uploadSchema = z
       })
       .min(1, 'data_urls must hold at least one data: URI.')
       .max(MAX_UPLOADS_PER_REQUEST, `data_urls must hold at most ${MAX_UPLOADS_PER_REQUEST} data: URIs.`)
-      .meta({ examples: [['data:audio/wav;base64,UklGRiQAAABXQVZF…']] }),
+      .describe(
+        `Recordings as \`data:\` URIs: ${UPLOAD_TYPES.map(({ name }) => name).join(', ')}. At most ${MAX_UPLOADS_PER_REQUEST}.`,
+      ),
   })
-  .describe(`Recordings as \`data:\` URIs: ${UPLOAD_TYPES.map(({ name }) => name).join(', ')}.`)
+  .meta({
+    description: 'The type of a recording is read off its bytes.',
+    examples: [{ data_urls: ['data:audio/wav;base64,UklGRiQAAABXQVZF…'] }],
+  })
 
 export const uploadedSchema = z
   .object({

@@ -2,6 +2,7 @@
 import path from 'node:path'
 import { packageRoot, version } from '../../src/config.ts'
 import { buildOpenApi } from '../../src/contract/openapi.ts'
+import { apiPage } from './api-page.ts'
 import { errorsPage } from './errors-page.ts'
 
 export function generatedDocuments(): { path: string; text: string }[] {
@@ -11,5 +12,6 @@ export function generatedDocuments(): { path: string; text: string }[] {
       text: `${JSON.stringify(buildOpenApi(version, 'http://localhost:8080'), null, 2)}\n`,
     },
     { path: path.join(packageRoot, 'docs/errors.md'), text: errorsPage() },
+    { path: path.join(packageRoot, 'docs/api.md'), text: apiPage() },
   ]
 }

@@ -6,6 +6,8 @@ import { test } from 'node:test'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { packageRoot } from '../../src/config.ts'
 import { buildOpenApi } from '../../src/contract/openapi.ts'
+import { SCHEMAS, type SchemaName } from '../../src/contract/routes.ts'
+import { describeSchema } from '../../src/contract/schema-facts.ts'
 import { generatedDocuments } from './generated-documents.ts'
 
 for (const { path: file, text } of generatedDocuments()) {
@@ -23,4 +25,11 @@ test('the OpenAPI document is valid OpenAPI 3.1', async () => {
 test('the OpenAPI validator used here does find faults', async () => {
   const broken = { ...buildOpenApi('1.2.3', 'https://tts.example'), paths: { 'no-slash': 1 } }
   assert.equal((await new Validator().validate(broken)).valid, false)
+})
+
+test('every example is a value of its schema', () => {
+  for (const [name, schema] of Object.entries(SCHEMAS)) {
+    const { example } = describeSchema(name as SchemaName)
+    assert.equal(schema.safeParse(example).error, undefined, name)
+  }
 })

@@ -8,10 +8,10 @@ import {
   type RouteContract,
   type SchemaName,
 } from '../../contract/routes.ts'
+import { describeSchema, fieldsOf } from '../../contract/schema-facts.ts'
 import { ERROR_CODES } from '../../errors.ts'
 import { command, previewNotice } from './fragments.ts'
 import { html, type Markup, prose } from './html.ts'
-import { exampleOf, fieldsOf } from './schema-fields.ts'
 
 export interface PageFacts {
   readonly baseUrl: string
@@ -111,7 +111,8 @@ function list(rows: readonly (readonly [name: string, facts: string | undefined,
 }
 
 function jsonExample(schema: SchemaName): Markup {
-  return html`<details><summary>Example</summary><pre>${JSON.stringify(exampleOf(schema), null, 2)}</pre></details>`
+  const { description, example } = describeSchema(schema)
+  return html`<details><summary>Example: ${prose(description)}</summary><pre>${JSON.stringify(example, null, 2)}</pre></details>`
 }
 
 /** Long paths do not fit the list of contents. */

@@ -61,6 +61,7 @@ details pre { margin-top: .5rem; }
   .columns nav { border: 1px solid var(--line); border-radius: 8px; padding: .5rem 1rem; margin-bottom: 1.5rem; }
 }
 @media (max-width: 40rem) {
+  .command pre { padding: 3rem 1rem .875rem; }
   dl > div { grid-template-columns: 1fr; }
   .frame { padding-top: 1.25rem; }
   nav a { padding: .45rem 0; }

@@ -1,6 +1,6 @@
-// A schema of the contract as rows for a reader: name, type with default and range, description.
+// A schema as rows for a reader: name, type with default and range, description.
 import { z } from 'zod'
-import { SCHEMAS, type SchemaName } from '../../contract/routes.ts'
+import { SCHEMAS, type SchemaName } from './routes.ts'
 
 export interface Field {
   readonly name: string
@@ -32,8 +32,10 @@ export function fieldsOf(schema: SchemaName): Field[] {
   }))
 }
 
-export function exampleOf(schema: SchemaName): unknown {
-  return toJsonSchema(schema).examples?.[0]
+/** What the schema stands for, and one value of it. */
+export function describeSchema(schema: SchemaName): { description: string; example: unknown } {
+  const { description = schema, examples } = toJsonSchema(schema)
+  return { description, example: examples?.[0] }
 }
 
 function typeFacts(field: JsonSchema): string[] {
