@@ -8,6 +8,9 @@ import { EULER_STEPS } from './euler-steps.ts'
 import { FRAMES_PER_TOKEN, MEL_BANDS } from './frame-rates.ts'
 import { openSessions } from './open-sessions.ts'
 
+/** The encoder's attention takes its queries in four parts of at least two. */
+const FEWEST_TOKENS = 8
+
 type VoicePrompt = Conditionals['decoder']
 
 export class Flow implements AsyncDisposable {
@@ -42,6 +45,7 @@ export class Flow implements AsyncDisposable {
     signal: AbortSignal,
   ): Promise<Float32Array> {
     const tokenCount = prompt.tokens.length + speechTokens.length
+    invariant(tokenCount >= FEWEST_TOKENS, `the flow needs ${FEWEST_TOKENS} tokens, not ${tokenCount}`)
     const frames = FRAMES_PER_TOKEN * tokenCount
     invariant(noise.length === frames * MEL_BANDS, `${frames} frames need ${frames * MEL_BANDS} noise values`)
     invariant(prompt.mel.length % MEL_BANDS === 0 && prompt.mel.length < noise.length, 'the prompt fills all frames')
