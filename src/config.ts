@@ -1,5 +1,6 @@
 // Every setting once: name, type, default and help. The only file that reads the environment; docs/settings.md is checked against it.
 import { readFileSync } from 'node:fs'
+import os from 'node:os'
 import path from 'node:path'
 import { z } from 'zod'
 
@@ -14,6 +15,12 @@ const flag = z.stringbool()
 const count = (minimum = 1) => z.coerce.number().int().min(minimum)
 const amount = z.coerce.number().min(0)
 const optionalText = z.string().min(1).optional()
+
+/** Where a program keeps what it can make again, by the XDG rules: for the command line, which has no DATA_DIR of its own. */
+export const userCacheDir: string = path.join(
+  process.env.XDG_CACHE_HOME || path.join(os.homedir(), '.cache'),
+  'chatterbox',
+)
 
 interface Setting<T extends z.ZodType> {
   readonly schema: T

@@ -1,0 +1,53 @@
+#!/usr/bin/env node
+// The command line: the table of commands, how errors look, and nothing else. A command is a file in commands/.
+import { Command, CommanderError } from 'commander'
+import { ConfigError, version } from '../config.ts'
+import { AppError } from '../errors.ts'
+import { creditsCommand } from './commands/credits.ts'
+import { doctorCommand } from './commands/doctor.ts'
+import { keysCommand } from './commands/keys.ts'
+import { serveCommand } from './commands/serve.ts'
+import { speakCommand } from './commands/speak.ts'
+import { UsageError } from './usage-error.ts'
+
+const EXAMPLES = `
+Examples:
+  $ chatterbox serve                                        the server on http://127.0.0.1:8080
+  $ chatterbox speak "Hi there. [laugh]" -o hi.mp3          speech in the bundled voice, no server needed
+  $ chatterbox speak "Hi there." --voice me.wav -o hi.wav   in the voice of a recording
+  $ cat story.txt | chatterbox speak --voice me.wav | ffplay -
+  $ chatterbox keys create "mobile app"                     an API key, shown once
+  $ chatterbox doctor                                       is everything in order?
+
+Settings come from the environment; docs/settings.md lists them.`
+
+const program = new Command('chatterbox')
+  .description('Text to speech with voice cloning, on your own machine.')
+  .version(version)
+  .addHelpText('after', EXAMPLES)
+  .showHelpAfterError('Try `chatterbox --help`.')
+  .configureHelp({ sortSubcommands: false })
+  .exitOverride()
+
+for (const command of [serveCommand, speakCommand, keysCommand, creditsCommand, doctorCommand])
+  program.addCommand(command())
+
+/** What a person did wrong is one line; what we did wrong is a stack that can be reported. */
+function explain(error: unknown): string {
+  if (error instanceof UsageError || error instanceof ConfigError || error instanceof AppError)
+    return `error: ${error.message}`
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}
+
+// A reader that has seen enough (`| head`) is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode
+  else {
+    console.error(explain(error))
+    process.exitCode = 1
+  }
+}
