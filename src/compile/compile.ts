@@ -17,23 +17,18 @@ import { toVoice } from '../engine/chatterbox/voice/conditionals.ts'
 import { writeVoice } from '../engine/voice-file.ts'
 import { CheckpointError } from './checkpoint/checkpoint-error.ts'
 import { SafetensorsFile } from './checkpoint/safetensors.ts'
+import {
+  type CompiledModel,
+  DEFAULT_VOICE_SOURCE,
+  filesOf,
+  LANGUAGE_MODEL_FILES,
+  S3GEN_FILE,
+  VOICE_ENCODER_FILE,
+} from './checkpoint-files.ts'
 import { readDefaultVoice } from './default-voice.ts'
 import { modelGraphs } from './networks/model.ts'
 import { saveGraph } from './onnx/save.ts'
 import type { Precision } from './quantize.ts'
-
-export type CompiledModel = Manifest['model']
-
-/** The files of a checkpoint, as the original repositories name them. */
-export const LANGUAGE_MODEL_FILES: Readonly<Record<CompiledModel, string>> = {
-  turbo: 't3_turbo_v1.safetensors',
-  nano: 't3_nano_v1.safetensors',
-}
-export const VOICE_ENCODER_FILE = 've.safetensors'
-export const S3GEN_FILE = 's3gen_meanflow.safetensors'
-export const DEFAULT_VOICE_SOURCE = 'conds.pt'
-/** Present in the original repositories; a checkpoint may lack them. */
-export const OPTIONAL_FILES: readonly string[] = [DEFAULT_VOICE_SOURCE, 'tokenizer_config.json']
 
 export interface CompileOptions {
   /** Folder of the checkpoint. */
@@ -51,7 +46,7 @@ export interface CompileOptions {
 export async function compileCheckpoint(options: CompileOptions, signal: AbortSignal): Promise<Manifest> {
   const { from, to, onProgress = () => {} } = options
   const model = options.model ?? (await findModel(from))
-  const sources = await listSources(from, LANGUAGE_MODEL_FILES[model])
+  const sources = await listSources(from, model)
   const work = `${path.resolve(to)}.partial`
   await rm(work, { recursive: true, force: true })
   await mkdir(work, { recursive: true })
@@ -100,14 +95,12 @@ async function findModel(folder: string): Promise<CompiledModel> {
 }
 
 /** The files the model is compiled from; those it cannot do without must be there. */
-async function listSources(folder: string, languageModel: string): Promise<string[]> {
-  const required = [languageModel, VOICE_ENCODER_FILE, S3GEN_FILE, ...TOKENIZER_FILES].filter(
-    (name) => !OPTIONAL_FILES.includes(name),
-  )
+async function listSources(folder: string, model: CompiledModel): Promise<string[]> {
+  const { required, optional } = filesOf(model)
   const present = new Set(await readdir(folder))
   const missing = required.filter((name) => !present.has(name))
   if (missing.length > 0) throw new CheckpointError(folder, `lacks ${missing.join(', ')}`)
-  return [...required, ...OPTIONAL_FILES.filter((name) => present.has(name))]
+  return [...required, ...optional.filter((name) => present.has(name))]
 }
 
 async function compileGraphs(
