@@ -41,14 +41,14 @@ const SOUNDS: Record<SoundTag, readonly Gesture[]> = {
     { at: 0.3, seconds: 0.36, source: 'breath', level: 0.25, attack: 0.2 },
   ],
   sniff: [
-    { at: 0, seconds: 0.16, source: 'hiss', level: 0.16, attack: 0.6 },
-    { at: 0.24, seconds: 0.2, source: 'hiss', level: 0.2, attack: 0.7 },
+    { at: 0, seconds: 0.16, source: 'hiss', level: 0.3, attack: 0.6 },
+    { at: 0.24, seconds: 0.2, source: 'hiss', level: 0.35, attack: 0.7 },
   ],
   groan: [
     { at: 0, seconds: 0.95, source: 'voice', level: 0.5, attack: 0.2, pitch: [0.9, 0.65], roughness: 0.05 },
     { at: 0, seconds: 0.95, source: 'breath', level: 0.08, attack: 0.2 },
   ],
-  shush: [{ at: 0, seconds: 0.75, source: 'hiss', level: 0.35, attack: 0.12 }],
+  shush: [{ at: 0, seconds: 0.75, source: 'hiss', level: 0.6, attack: 0.12 }],
 }
 
 /** Order 18: two poles per kHz of bandwidth and two for the slope. */
