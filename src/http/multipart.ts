@@ -23,6 +23,8 @@ export function parseMultipart(contentType: string, body: Buffer): Promise<Multi
   const broken = (cause?: unknown) =>
     new AppError('malformed_request', 'The multipart body is broken: it must end with its boundary.', { cause })
 
+  const nameless = () => new AppError('malformed_request', 'Every part of a multipart body needs a name.')
+
   return new Promise((resolve, reject) => {
     let parser: InstanceType<typeof Busboy>
     try {
@@ -41,8 +43,17 @@ export function parseMultipart(contentType: string, body: Buffer): Promise<Multi
       reject(new AppError('malformed_request', 'A multipart body needs a boundary in its Content-Type.', { cause }))
       return
     }
-    parser.on('field', (name, value) => fields.push([name, value]))
-    parser.on('file', (name, stream) => {
+    // Busboy's types promise a name; a part without one has none all the same.
+    parser.on('field', (name: string | undefined, value) => {
+      if (name === undefined) reject(nameless())
+      else fields.push([name, value])
+    })
+    parser.on('file', (name: string | undefined, stream) => {
+      if (name === undefined) {
+        stream.resume()
+        reject(nameless())
+        return
+      }
       const chunks: Buffer[] = []
       stream.on('data', (chunk: Buffer) => chunks.push(chunk))
       stream.on('error', (cause) => reject(broken(cause)))

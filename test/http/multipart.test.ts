@@ -130,6 +130,8 @@ const whole = multipart([TEXT, VOICE], 'b').payload
 const BROKEN: [name: string, contentType: string, body: Buffer][] = [
   ['no boundary in the header', 'multipart/form-data', whole],
   ['an empty boundary', 'multipart/form-data; boundary=', whole],
+  ['a field without a name', TYPE, disposition('x="f"')],
+  ['a file without a name', TYPE, disposition('filename="f"')],
   ['another boundary', 'multipart/form-data; boundary=other', whole],
   ['nothing', TYPE, Buffer.alloc(0)],
   ['no multipart at all', TYPE, Buffer.from('{"text":"Hello."}')],
