@@ -6,7 +6,7 @@ import { addBodyParsers } from './body.ts'
 import { answerClientError } from './client-error.ts'
 import { allowOrigins } from './cors.ts'
 import { answerError } from './error-handler.ts'
-import { addRequestLog } from './request-log.ts'
+import { addRequestLog, recordRequest } from './request-log.ts'
 import './request-state.ts'
 import { newId } from '../storage/ids.ts'
 import { buildHandlers } from './routes/handlers.ts'
@@ -46,8 +46,12 @@ export function buildApp(services: Services): FastifyInstance {
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 200 },
     return503OnClosing: false, // the hook below answers in the contract's form
     forceCloseConnections: 'idle',
-    clientErrorHandler: answerClientError,
-    frameworkErrors: (error, request, reply) => answerError(error, request, reply, config.MAX_BODY_MB),
+    clientErrorHandler: (error, socket) => answerClientError(services, error, socket),
+    // No hook has run for a path that could not be routed.
+    frameworkErrors: (error, request, reply) => {
+      recordRequest(services, request, reply)
+      answerError(error, request, reply, config.MAX_BODY_MB)
+    },
   })
   app.decorateRequest('caller', undefined)
   app.decorateRequest('failureCode', undefined)

@@ -5,6 +5,7 @@ import { ERRORS } from '../contract/errors.ts'
 import { AppError } from '../errors.ts'
 import { newId } from '../storage/ids.ts'
 import { errorBody } from './error-handler.ts'
+import type { Services } from './services.ts'
 
 const REFUSALS: Readonly<Record<string, AppError>> = {
   HPE_HEADER_OVERFLOW: new AppError('headers_too_large', 'The request line and headers exceed 16 KiB.'),
@@ -13,7 +14,7 @@ const REFUSALS: Readonly<Record<string, AppError>> = {
 const MALFORMED = new AppError('malformed_request', 'This is not a well-formed HTTP request.')
 
 /** Node hands over the socket: with no request parsed, there is no response object to answer with. */
-export function answerClientError(error: Error & { code?: string }, socket: Socket): void {
+export function answerClientError({ metrics, log }: Services, error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy()
     return
@@ -21,6 +22,8 @@ export function answerClientError(error: Error & { code?: string }, socket: Sock
   const refusal = REFUSALS[error.code ?? ''] ?? MALFORMED
   const { status } = ERRORS[refusal.code]
   const requestId = newId()
+  metrics.requests.inc({ route: 'unknown', status, code: refusal.code })
+  log.info({ id: requestId, status, code: refusal.code }, 'request')
   const body = JSON.stringify(errorBody(refusal, requestId))
   socket.end(
     [

@@ -90,8 +90,10 @@ test('a request leaves one log line with what an operator needs and nothing a ca
   lines.length = 0
   const response = await scratch.speak({ ...VALID, text: 'A secret text.', 'secret parameter': 1 })
   await scratch.speak('a secret body')
-  assert.equal(lines.length, 2)
-  const [line, refused] = lines
+  const lost = await app.inject('/secret/%E0%A4%A')
+  assert.equal(lines.length, 3)
+  const [line, refused, unrouted] = lines
+  assert.deepEqual([unrouted?.id, unrouted?.status, unrouted?.route], [lost.json().request_id, 404, 'unknown'])
   assert.equal(line?.id, response.headers['x-request-id'])
   assert.deepEqual(
     [line?.msg, line?.method, line?.route, line?.status, line?.account],

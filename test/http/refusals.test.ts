@@ -4,7 +4,6 @@ import { test } from 'node:test'
 import type { InjectOptions, LightMyRequestResponse } from 'fastify'
 import { ERRORS, errorBodySchema } from '../../src/contract/errors.ts'
 import { AppError, type ErrorCode } from '../../src/errors.ts'
-import { answerClientError } from '../../src/http/client-error.ts'
 import { refusePath } from '../../src/http/routing.ts'
 import { makeAccount } from '../harness/accounts.ts'
 import { buildScratchApp, openScratchApp, SPEAK_URL, VALID, withResolvers } from './scratch-app.ts'
@@ -369,23 +368,6 @@ test('a request past its deadline is 504 with its id, goes on, and is fetched by
   while (answer.json().status === 'PROCESSING') answer = await poll()
   assert.deepEqual([answer.statusCode, answer.json().status], [200, 'COMPLETED'])
   assert.equal(await slow.balanceMicro(), 1_000_000 - 300)
-})
-
-test('an error before routing has the form of every other', () => {
-  let written = ''
-  const socket = { writable: true, destroyed: false, end: (text: string) => (written = text), destroy: () => {} }
-  for (const [code, status] of [
-    ['HPE_INVALID_METHOD', 400],
-    ['HPE_HEADER_OVERFLOW', 431],
-    ['ERR_HTTP_REQUEST_TIMEOUT', 408],
-  ] as const) {
-    answerClientError(Object.assign(new Error(), { code }), socket as never)
-    assert.match(written, new RegExp(`^HTTP/1.1 ${status} .*\r\n`))
-    const [head = '', body = ''] = written.split('\r\n\r\n')
-    const parsed = errorBodySchema.strict().parse(JSON.parse(body))
-    assert.equal(ERRORS[parsed.code].status, status)
-    assert.ok(head.includes(`x-request-id: ${parsed.request_id}`))
-  }
 })
 
 test('a missing parameter is reported before a wrong one, whatever their order', async () => {
