@@ -9,9 +9,9 @@ import { floatTensor, transposed } from '../tensor.ts'
 import { linear } from './linear.ts'
 
 /**
- * Queries are attended to in this many parts. The scores of all distances are twice as many as those of all keys and are copied twice;
- * a quarter of the queries meets 5/8 of the distances only, and a quarter at a time needs a sixth of the memory: 60 MB instead of 400
- * for 60 s at 50 frames a second.
+ * Queries are attended to in this many parts. The scores of all distances are twice as many as those of all keys and exist twice while
+ * they are shifted. A quarter of the queries meets 5/8 of the distances, and a quarter at a time needs a sixth of the memory: 120 MB
+ * instead of 800 for 50 s of frames.
  */
 const QUERY_PARTS = 4
 

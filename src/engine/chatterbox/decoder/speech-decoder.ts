@@ -6,12 +6,9 @@ import { fadeIn } from './fade-in.ts'
 import { Flow } from './flow.ts'
 import { MEL_BANDS } from './frame-rates.ts'
 import { harmonicSource, noiseGain, startOfHarmonics } from './harmonic-source.ts'
+import { SpeechStream } from './speech-stream.ts'
+import { soundsOf, TRAILING_SILENCE } from './speech-tokens.ts'
 import { Vocoder } from './vocoder.ts'
-
-/** Tokens from here on are no sounds: start and stop of speech. */
-const FIRST_CONTROL_TOKEN = 6561
-/** Three tokens of silence after the last word, as the official decoder adds them: without them its last sound is cut short. */
-const TRAILING_SILENCE = Int32Array.of(4299, 4299, 4299)
 
 /** What a piece's randomness is a function of. */
 export interface DecoderSeed {
@@ -49,8 +46,7 @@ export class SpeechDecoder implements AsyncDisposable {
     { seed, pieceIndex }: DecoderSeed,
     signal: AbortSignal,
   ): Promise<Float32Array> {
-    const sounds = Array.from(speechTokens).filter((token) => token < FIRST_CONTROL_TOKEN)
-    const tokens = Int32Array.of(...sounds, ...TRAILING_SILENCE)
+    const tokens = Int32Array.of(...soundsOf(speechTokens), ...TRAILING_SILENCE)
     const noise = decoderNoise(seed, pieceIndex)
     const mel = await this.#flow.decode(tokens, voice, noise.flow(voice.tokens.length, tokens.length), signal)
     signal.throwIfAborted()
@@ -61,6 +57,11 @@ export class SpeechDecoder implements AsyncDisposable {
     const samples = await this.#vocoder.samples(mel, source)
     fadeIn(samples)
     return samples
+  }
+
+  /** Decodes a piece window by window while its tokens are made. */
+  stream(voice: Conditionals['decoder'], { seed, pieceIndex }: DecoderSeed): SpeechStream {
+    return new SpeechStream(this.#flow, this.#vocoder, voice, decoderNoise(seed, pieceIndex))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
