@@ -1,6 +1,7 @@
 // What everything around the engine costs: a request over a real socket through authentication, limits, hold, admission, voice cache,
 // encoding, durable blob and charge to the first byte of sound, with an engine that costs nothing.
-// `node build/bench/http.bench.js [--rounds 5] [--seconds 3]`; the last line is the result as JSON.
+// `node build/bench/http.bench.js [--rounds 5] [--seconds 3] [--accounts 1]`; the last line is the result as JSON. Requests of one account
+// take turns at its balance, twice a request; with more accounts the clients are spread over them.
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
@@ -10,10 +11,16 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import { encodeAudio } from '../src/audio/encode/encoder.ts'
+import { priceMicro } from '../src/billing/prices.ts'
 import { packageRoot, readConfig } from '../src/config.ts'
 import { MODEL_SLUG } from '../src/contract/models.ts'
+import { invariant } from '../src/errors.ts'
 import { createLog } from '../src/log.ts'
 import { startServer } from '../src/main.ts'
+import { startEmbeddedPostgres } from '../src/storage/embedded-postgres.ts'
+import { type Database, openDatabase } from '../src/storage/postgres.ts'
+import { makeAccount } from '../test/harness/accounts.ts'
+import { quietLog } from '../test/harness/quiet-log.ts'
 import { speechLike } from '../test/harness/signals.ts'
 import { makeTemporaryFolder } from '../test/harness/temporary-folder.ts'
 import { createToneEngine } from '../test/harness/tone-engine.ts'
@@ -32,18 +39,22 @@ interface Row {
 }
 
 const { values } = parseArgs({
-  options: { rounds: { type: 'string', default: '5' }, seconds: { type: 'string', default: '3' } },
+  options: {
+    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '3' },
+    accounts: { type: 'string', default: '1' },
+  },
 })
 const folder = await makeTemporaryFolder()
 try {
-  const rows = await measure(Number(values.rounds), Number(values.seconds))
+  const rows = await measure(Number(values.rounds), Number(values.seconds), Number(values.accounts))
   console.table(rows)
   console.log(JSON.stringify({ bench: 'http', ...describeMachine(), ...values, rows }))
 } finally {
   await rm(folder, { recursive: true, force: true })
 }
 
-async function measure(rounds: number, seconds: number): Promise<Row[]> {
+async function measure(rounds: number, seconds: number, accounts: number): Promise<Row[]> {
   const config = readConfig({
     BOOTSTRAP_API_KEY: API_KEY,
     BOOTSTRAP_CREDITS: '1000000',
@@ -55,13 +66,14 @@ async function measure(rounds: number, seconds: number): Promise<Row[]> {
   })
   const log = createLog({ LOG_LEVEL: 'error', LOG_FORMAT: 'json' })
   await using server = await startServer(config, log, { engine: createToneEngine() })
-  const headers = { 'x-api-key': API_KEY, 'content-type': 'application/json' }
-  const reference = await uploadReference(server.url, headers)
+  await using database = await joinDatabase(config.DATA_DIR)
+  const apiKeys = [API_KEY, ...(await makeKeys(database.db, accounts - 1))]
+  const reference = await uploadReference(server.url)
   const body = JSON.stringify({ text: TEXT, reference_audio: reference, seed: 1 })
   const load = (clients: number, forSeconds: number) =>
-    runLoad({ url: `${server.url}/v1/${MODEL_SLUG}`, headers, body, clients, seconds: forSeconds })
+    runLoad({ url: `${server.url}/v1/${MODEL_SLUG}`, apiKeys, body, clients, seconds: forSeconds })
 
-  const before = await readCredits(server.url, headers)
+  const before = await readBalances(database.db)
   let sent = 0
   for (const clients of CLIENTS) sent += (await load(clients, 2)).firstByteMs.length // warm-up
   const results = new Map(CLIENTS.map((clients) => [clients, [] as LoadResult[]]))
@@ -73,9 +85,9 @@ async function measure(rounds: number, seconds: number): Promise<Row[]> {
       results.get(clients)?.push(result)
     }
   }
-  const spent = before - (await readCredits(server.url, headers))
-  const expected = (sent * [...TEXT].length * config.PRICE_PER_1000_CHARACTERS) / 1000
-  if (Math.abs(spent - expected) > 1e-6) throw new Error(`${spent} credits were charged for ${expected} of speech.`)
+  const spentMicro = before - (await readBalances(database.db))
+  const expectedMicro = sent * priceMicro(TEXT, config.PRICE_PER_1000_CHARACTERS)
+  invariant(spentMicro === expectedMicro, `${spentMicro} µ$ were charged for ${expectedMicro} µ$ of speech`)
   return CLIENTS.map((clients) => summarize(clients, results.get(clients) ?? []))
 }
 
@@ -100,21 +112,37 @@ function summarize(clients: number, rounds: readonly LoadResult[]): Row {
   }
 }
 
-async function uploadReference(url: string, headers: Record<string, string>): Promise<string> {
+async function uploadReference(url: string): Promise<string> {
   const recording = await encodeAudio(speechLike(6, 16_000), 16_000, 'wav')
   const response = await fetch(`${url}/v1/upload-asset`, {
     method: 'POST',
-    headers,
+    headers: { 'x-api-key': API_KEY, 'content-type': 'application/json' },
     body: JSON.stringify({ data_urls: [`data:audio/wav;base64,${Buffer.from(recording).toString('base64')}`] }),
   })
   const { urls } = (await response.json()) as { urls: string[] }
-  if (!urls?.[0]) throw new Error(`The upload was answered with ${response.status}.`)
+  invariant(urls[0], `the upload was answered with ${response.status}`)
   return urls[0]
 }
 
-async function readCredits(url: string, headers: Record<string, string>): Promise<number> {
-  const response = await fetch(`${url}/v1/get-user-credits`, { headers })
-  return ((await response.json()) as { credits: number }).credits
+/** A second user of the server's own database. */
+async function joinDatabase(dataDir: string) {
+  const postgres = await startEmbeddedPostgres(dataDir, quietLog)
+  const db = openDatabase(postgres.connection, { poolSize: 1 })
+  const close = async () => {
+    await db.destroy()
+    await postgres.stop()
+  }
+  return { db, [Symbol.asyncDispose]: close }
+}
+
+async function makeKeys(db: Database, count: number): Promise<string[]> {
+  const accounts = await Promise.all(Array.from({ length: count }, () => makeAccount(db, 1e12)))
+  return accounts.map(({ key }) => key)
+}
+
+async function readBalances(db: Database): Promise<number> {
+  const accounts = await db.selectFrom('accounts').select('balance_micro').execute()
+  return accounts.reduce((total, { balance_micro }) => total + balance_micro, 0)
 }
 
 function describeMachine() {

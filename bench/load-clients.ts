@@ -5,7 +5,9 @@ import { parentPort, workerData } from 'node:worker_threads'
 
 export interface Load {
   readonly url: string
-  readonly headers: Readonly<Record<string, string>>
+  /** The first client uses the first key, and so on round. */
+  readonly apiKeys: readonly string[]
+  /** JSON. */
   readonly body: string
   readonly clients: number
   readonly seconds: number
@@ -18,24 +20,25 @@ export interface LoadResult {
   readonly bytes: number
 }
 
-async function run({ url, headers, body, clients, seconds }: Load): Promise<LoadResult> {
+async function run({ url, apiKeys, body, clients, seconds }: Load): Promise<LoadResult> {
   const agent = new http.Agent({ keepAlive: true, maxSockets: clients })
   const firstByteMs: number[] = []
   let bytes = 0
   const startedAt = performance.now()
-  const client = async () => {
+  const client = async (_: unknown, index: number) => {
+    const headers = { 'x-api-key': apiKeys[index % apiKeys.length], 'content-type': 'application/json' }
     while (performance.now() < startedAt + seconds * 1000) {
       const answer = await send(url, headers, body, agent)
       firstByteMs.push(answer.firstByteMs)
       bytes += answer.bytes
     }
   }
-  await Promise.all(Array.from({ length: clients }, client))
+  await Promise.all(Array.from({ length: clients }).map(client))
   agent.destroy()
   return { seconds: (performance.now() - startedAt) / 1000, firstByteMs: firstByteMs.sort((a, b) => a - b), bytes }
 }
 
-function send(url: string, headers: Load['headers'], body: string, agent: http.Agent) {
+function send(url: string, headers: http.OutgoingHttpHeaders, body: string, agent: http.Agent) {
   return new Promise<{ firstByteMs: number; bytes: number }>((resolve, reject) => {
     const sentAt = performance.now()
     const request = http.request(url, { method: 'POST', agent, headers }, (response) => {
