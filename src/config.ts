@@ -22,6 +22,10 @@ export const userCacheDir: string = path.join(
   'chatterbox',
 )
 
+/** Where compiled models are: `pull` and `compile` put them there, `serve` and `speak` look for them there. */
+export const modelDirOf = ({ MODEL_DIR }: Pick<Config, 'MODEL_DIR'>): string =>
+  path.resolve(MODEL_DIR ?? path.join(userCacheDir, 'models'))
+
 interface Setting<T extends z.ZodType> {
   readonly schema: T
   readonly help: string
@@ -47,6 +51,15 @@ export const SETTINGS = {
     z.enum(['auto', 'preview']).default('auto'),
     'Which engine answers: `auto` takes the best one installed, `preview` the embedded one.',
   ),
+  MODEL_DIR: setting(
+    optionalText,
+    'Folder of compiled models, one subfolder each. Without it: `models` in the cache folder of the user.',
+  ),
+  HF_ENDPOINT: setting(
+    z.url().default('https://huggingface.co'),
+    'The model hub that `chatterbox pull` downloads from, or a mirror of it.',
+  ),
+  HF_TOKEN: setting(optionalText, 'Token for the model hub, where it asks for one.', { secret: true }),
   ENGINE_IDLE_SECONDS: setting(
     count(0).default(300),
     'The engine process exits after this many idle seconds; 0 keeps it.',

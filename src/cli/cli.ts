@@ -3,9 +3,11 @@
 import { Command, CommanderError } from 'commander'
 import { ConfigError, version } from '../config.ts'
 import { AppError } from '../errors.ts'
+import { compileCommand } from './commands/compile.ts'
 import { creditsCommand } from './commands/credits.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { keysCommand } from './commands/keys.ts'
+import { pullCommand } from './commands/pull.ts'
 import { serveCommand } from './commands/serve.ts'
 import { speakCommand } from './commands/speak.ts'
 import { UsageError } from './usage-error.ts'
@@ -16,6 +18,7 @@ Examples:
   $ chatterbox speak "Hi there. [laugh]" -o hi.mp3          speech in the bundled voice, no server needed
   $ chatterbox speak "Hi there." --voice me.wav -o hi.wav   in the voice of a recording
   $ cat story.txt | chatterbox speak --voice me.wav | ffplay -
+  $ chatterbox pull turbo                                   download and compile Chatterbox-Turbo
   $ chatterbox keys create "mobile app"                     an API key, shown once
   $ chatterbox doctor                                       is everything in order?
 
@@ -29,7 +32,15 @@ const program = new Command('chatterbox')
   .configureHelp({ sortSubcommands: false })
   .exitOverride()
 
-for (const command of [serveCommand, speakCommand, keysCommand, creditsCommand, doctorCommand])
+for (const command of [
+  serveCommand,
+  speakCommand,
+  pullCommand,
+  compileCommand,
+  keysCommand,
+  creditsCommand,
+  doctorCommand,
+])
   program.addCommand(command())
 
 /** What a person did wrong is one line; what we did wrong is a stack that can be reported. */

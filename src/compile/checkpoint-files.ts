@@ -1,10 +1,8 @@
 // The files of a checkpoint, as the original repositories name them.
-import type { Manifest } from '../engine/bundle.ts'
 import { TOKENIZER_FILES } from '../engine/chatterbox/text/tokenizer.ts'
+import type { InstallableModel } from '../engine/installed-models.ts'
 
-export type CompiledModel = Manifest['model']
-
-export const LANGUAGE_MODEL_FILES: Readonly<Record<CompiledModel, string>> = {
+export const LANGUAGE_MODEL_FILES: Readonly<Record<InstallableModel, string>> = {
   turbo: 't3_turbo_v1.safetensors',
   nano: 't3_nano_v1.safetensors',
 }
@@ -16,7 +14,7 @@ export const DEFAULT_VOICE_SOURCE = 'conds.pt'
 const OPTIONAL: readonly string[] = [DEFAULT_VOICE_SOURCE, 'tokenizer_config.json']
 
 /** What a model is compiled from, and what it can do without. */
-export function filesOf(model: CompiledModel): {
+export function filesOf(model: InstallableModel): {
   readonly required: readonly string[]
   readonly optional: readonly string[]
 } {

@@ -14,11 +14,11 @@ import {
 } from '../engine/bundle.ts'
 import { readTokenizer, TOKENIZER_FILES } from '../engine/chatterbox/text/tokenizer.ts'
 import { toVoice } from '../engine/chatterbox/voice/conditionals.ts'
+import type { InstallableModel } from '../engine/installed-models.ts'
 import { writeVoice } from '../engine/voice-file.ts'
 import { CheckpointError } from './checkpoint/checkpoint-error.ts'
 import { SafetensorsFile } from './checkpoint/safetensors.ts'
 import {
-  type CompiledModel,
   DEFAULT_VOICE_SOURCE,
   filesOf,
   LANGUAGE_MODEL_FILES,
@@ -36,15 +36,22 @@ export interface CompileOptions {
   /** Folder to make; what is there is replaced once the new one is complete. */
   readonly to: string
   /** Needed only where the folder holds both language models. */
-  readonly model?: CompiledModel
+  readonly model?: InstallableModel
   readonly precision: Precision
-  /** Told before each step: the file that is being made. */
-  readonly onProgress?: (step: string) => void
+  /** Told before each step. */
+  readonly onProgress?: (progress: CompileProgress) => void
+}
+
+export interface CompileProgress {
+  /** The graph that is being made, or `checksums`. */
+  readonly step: string
+  readonly done: number
+  readonly total: number
 }
 
 /** Compiles a checkpoint. Throws CheckpointError for anything wrong with it, and leaves nothing behind when it fails or is aborted. */
 export async function compileCheckpoint(options: CompileOptions, signal: AbortSignal): Promise<Manifest> {
-  const { from, to, onProgress = () => {} } = options
+  const { from, to } = options
   const model = options.model ?? (await findModel(from))
   const sources = await listSources(from, model)
   const work = `${path.resolve(to)}.partial`
@@ -55,7 +62,6 @@ export async function compileCheckpoint(options: CompileOptions, signal: AbortSi
     for (const file of TOKENIZER_FILES)
       if (sources.includes(file)) await copyFile(path.join(from, file), path.join(work, file))
     await readTokenizer(work)
-    onProgress('checksums')
     const files = await hashAll(work, await readdir(work), signal)
     const version = contentVersion(files)
     if (sources.includes(DEFAULT_VOICE_SOURCE)) {
@@ -82,7 +88,8 @@ export async function compileCheckpoint(options: CompileOptions, signal: AbortSi
   }
 }
 
-async function findModel(folder: string): Promise<CompiledModel> {
+/** Which model a checkpoint folder holds. Throws CheckpointError if none, or both. */
+export async function findModel(folder: string): Promise<InstallableModel> {
   const present = await readdir(folder).catch((cause: unknown) => {
     throw new CheckpointError(folder, 'the folder cannot be read', { cause })
   })
@@ -95,7 +102,7 @@ async function findModel(folder: string): Promise<CompiledModel> {
 }
 
 /** The files the model is compiled from; those it cannot do without must be there. */
-async function listSources(folder: string, model: CompiledModel): Promise<string[]> {
+async function listSources(folder: string, model: InstallableModel): Promise<string[]> {
   const { required, optional } = filesOf(model)
   const present = new Set(await readdir(folder))
   const missing = required.filter((name) => !present.has(name))
@@ -105,7 +112,7 @@ async function listSources(folder: string, model: CompiledModel): Promise<string
 
 async function compileGraphs(
   { from, precision, onProgress }: CompileOptions,
-  model: CompiledModel,
+  model: InstallableModel,
   work: string,
   signal: AbortSignal,
 ) {
@@ -114,12 +121,15 @@ async function compileGraphs(
   using voiceEncoder = open(VOICE_ENCODER_FILE)
   using s3gen = open(S3GEN_FILE)
   const graphs = modelGraphs({ languageModel, voiceEncoder, s3gen }, precision)
-  for (const [name, build] of Object.entries(graphs.builders)) {
-    onProgress?.(name)
+  const builders = Object.entries(graphs.builders)
+  const total = builders.length + 1
+  for (const [done, [name, build]] of builders.entries()) {
+    onProgress?.({ step: name, done, total })
     // A graph takes seconds without a pause; between two of them an abort gets its turn.
     await setImmediate(undefined, { signal })
     saveGraph(build(), work)
   }
+  onProgress?.({ step: 'checksums', done: builders.length, total })
   return { ignored: graphs.finish(), dimensions: graphs.dimensions }
 }
 

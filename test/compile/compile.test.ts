@@ -185,7 +185,7 @@ test('an aborted compilation leaves nothing behind', async () => {
   const controller = new AbortController()
   const to = path.join(root, 'aborted')
   const running = compileCheckpoint(
-    { from: original, to, precision: 'fp32', onProgress: (step) => step === 'vocoder' && controller.abort() },
+    { from: original, to, precision: 'fp32', onProgress: ({ step }) => step === 'vocoder' && controller.abort() },
     controller.signal,
   )
   await assert.rejects(running, { name: 'AbortError' })

@@ -1,12 +1,13 @@
 // The files of a model from its hub repository into a folder: all of one commit, checked, continued where an earlier pull ended.
 import { mkdir, stat, statfs } from 'node:fs/promises'
 import path from 'node:path'
-import { type CompiledModel, filesOf } from '../checkpoint-files.ts'
+import type { InstallableModel } from '../../engine/installed-models.ts'
+import { filesOf } from '../checkpoint-files.ts'
 import { HubError } from './hub-error.ts'
 import { describeHubFile, downloadHubFile, type HubFile, type HubRepository } from './hub-file.ts'
 import type { RetryOptions } from './retries.ts'
 
-export const REPOSITORIES: Readonly<Record<CompiledModel, string>> = {
+export const REPOSITORIES: Readonly<Record<InstallableModel, string>> = {
   turbo: 'ResembleAI/chatterbox-turbo',
   nano: 'ResembleAI/chatterbox-nano',
 }
@@ -19,7 +20,7 @@ export interface PullProgress {
 }
 
 export interface PullOptions extends HubRepository, RetryOptions {
-  readonly model: CompiledModel
+  readonly model: InstallableModel
   /** Where the files go; made if need be. */
   readonly folder: string
   readonly onProgress?: (progress: PullProgress) => void

@@ -1,0 +1,50 @@
+// What `pull` and `compile` share: options, progress, and errors of checkpoints and hubs as one line.
+import { InvalidArgumentError, Option } from 'commander'
+import { CheckpointError } from '../compile/checkpoint/checkpoint-error.ts'
+import type { CompileProgress } from '../compile/compile.ts'
+import { HubError } from '../compile/hub/hub-error.ts'
+import { PRECISIONS } from '../compile/quantize.ts'
+import { INSTALLABLE_MODELS, type InstallableModel } from '../engine/installed-models.ts'
+import { createProgressBar, type ProgressBar } from './progress-bar.ts'
+import { UsageError } from './usage-error.ts'
+
+export const precisionOption = (): Option =>
+  new Option(
+    '--precision <name>',
+    'int8: same seed, same speech, however many at once; int4: half the memory, not reproducible in company; fp32: the reference',
+  )
+    .choices(PRECISIONS)
+    .default('int8')
+
+export function modelArgument(value: string): InstallableModel {
+  const model = INSTALLABLE_MODELS.find((name) => name === value)
+  if (!model) throw new InvalidArgumentError(`It must be ${INSTALLABLE_MODELS.join(' or ')}.`)
+  return model
+}
+
+export const showCompile =
+  (bar: ProgressBar) =>
+  ({ step, done, total }: CompileProgress): void =>
+    bar.update(done / total, `compiling ${step}`)
+
+/** Runs the work with a progress bar and an end to it at Ctrl-C. */
+export async function withModelWork<T>(
+  interrupted: string,
+  work: (bar: ProgressBar, signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const controller = new AbortController()
+  const stop = () => controller.abort()
+  process.once('SIGINT', stop)
+  const bar = createProgressBar(process.stderr, { silent: process.stderr.isTTY !== true })
+  try {
+    return await work(bar, controller.signal)
+  } catch (error) {
+    if (controller.signal.aborted) throw new UsageError(interrupted)
+    if (error instanceof CheckpointError || error instanceof HubError)
+      throw new UsageError(error.message, { cause: error })
+    throw error
+  } finally {
+    bar.close()
+    process.removeListener('SIGINT', stop)
+  }
+}

@@ -1,0 +1,28 @@
+// Which compiled models there are in the folder of models, one subfolder each.
+import { access } from 'node:fs/promises'
+import path from 'node:path'
+import { type Bundle, MANIFEST_FILE, openBundle } from './bundle.ts'
+
+/** In the order in which `auto` prefers them. */
+export const INSTALLABLE_MODELS = ['turbo', 'nano'] as const
+export type InstallableModel = (typeof INSTALLABLE_MODELS)[number]
+
+export const bundleFolder = (modelDir: string, model: InstallableModel): string => path.join(modelDir, model)
+
+/** The bundle of this model, or undefined where none is installed. A damaged one throws BundleError: it is not to be passed over in silence. */
+export async function findInstalledModel(
+  modelDir: string,
+  wanted: InstallableModel | 'auto',
+): Promise<Bundle | undefined> {
+  for (const model of wanted === 'auto' ? INSTALLABLE_MODELS : [wanted]) {
+    const folder = bundleFolder(modelDir, model)
+    if (await exists(path.join(folder, MANIFEST_FILE))) return openBundle(folder)
+  }
+  return undefined
+}
+
+const exists = (file: string): Promise<boolean> =>
+  access(file).then(
+    () => true,
+    () => false,
+  )
