@@ -69,8 +69,8 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorContract>> = {
   },
   forbidden: {
     status: 403,
-    when: 'The key may not use this model or route.',
-    remedy: 'Ask whoever runs the server for a key that may.',
+    when: 'The route is for whoever runs the server, such as `/metrics` from another machine.',
+    remedy: 'Send the token that the route asks for.',
   },
   model_not_found: {
     status: 404,
