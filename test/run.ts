@@ -29,8 +29,11 @@ interface Tally {
 }
 
 const testFolder = import.meta.dirname
+/** Ctrl-C ends the tests and still tidies up. */
+const interrupted = new AbortController()
 
 async function main(): Promise<void> {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort())
   const files = findFiles(process.argv.slice(2))
   const tally: Tally = { passed: 0, failed: [], skipped: [] }
   const folder = mkdtempSync(path.join(os.tmpdir(), 'tests-'))
@@ -43,7 +46,8 @@ async function main(): Promise<void> {
 
   const server = await startTestServer()
   await runFiles(files, server, 'embedded PostgreSQL', tally).finally(() => server.close())
-  await runOnSecondDatabase(files.filter(usesDatabase), tally)
+  if (interrupted.signal.aborted) tally.failed.push('interrupted')
+  else await runOnSecondDatabase(files.filter(usesDatabase), tally)
   await failOnLeftovers(folder, temporaryFolder, tally)
   rmSync(folder, { recursive: true, force: true })
 
@@ -69,7 +73,12 @@ const usesDatabase = (file: string): boolean => readFileSync(file, 'utf8').inclu
 async function runFiles(files: readonly string[], server: TestServer, database: string, tally: Tally): Promise<void> {
   process.env[SERVER_VARIABLE] = JSON.stringify(server.connection)
   process.env[TEMPLATE_VARIABLE] = server.template
-  const tests = run({ files: [...files], concurrency: CONCURRENCY, timeout: FILE_TIMEOUT_MS })
+  const tests = run({
+    files: [...files],
+    concurrency: CONCURRENCY,
+    timeout: FILE_TIMEOUT_MS,
+    signal: interrupted.signal,
+  })
   const describe = (event: { file?: string; name: string }) =>
     `${path.relative(testFolder, event.file ?? '').replace(/\.js$/, '.ts')}: ${event.name} (${database})`
   tests.on('test:pass', (event) => {

@@ -48,8 +48,8 @@ export function createFileBlobs(blobFolder: string): Blobs {
       }
       await syncFolder(path.dirname(file)) // makes the new name durable
     },
-    read: (key) => readFile(fileOf(key)).catch(undefinedWhenMissing),
-    delete: (key) => rm(fileOf(key), { force: true }),
+    read: async (key) => readFile(fileOf(key)).catch(undefinedWhenMissing),
+    delete: async (key) => rm(fileOf(key), { force: true }),
     list: async function* (under) {
       const entries = await readdir(fileOf(under), { recursive: true, withFileTypes: true }).catch(undefinedWhenMissing)
       for (const entry of entries ?? []) {

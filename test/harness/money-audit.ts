@@ -1,0 +1,94 @@
+// Does the money add up, and has everybody who paid got what they paid for, and nobody anything for free?
+import { createHash } from 'node:crypto'
+import { sql } from 'kysely'
+import type { Blobs } from '../../src/storage/blobs.ts'
+import type { Database } from '../../src/storage/postgres.ts'
+
+/** What a client has received. */
+export interface Delivery {
+  readonly jobId: string
+  /** Of the bytes that arrived, in hex. */
+  readonly sha256: string
+}
+
+/** Each row of `statement` breaks `rule`; its columns say where. */
+const RULES = [
+  {
+    rule: 'a balance is the sum of its ledger',
+    statement: sql`
+      select accounts.id, balance_micro, coalesce(sum(amount_micro), 0)::bigint as ledger
+      from accounts left join ledger on ledger.account_id = accounts.id
+      group by accounts.id having balance_micro <> coalesce(sum(amount_micro), 0)`,
+  },
+  {
+    rule: 'held is the sum of the holds of open jobs',
+    statement: sql`
+      select accounts.id, held_micro, coalesce(sum(hold_micro), 0)::bigint as holds
+      from accounts left join jobs on jobs.account_id = accounts.id and state in ('queued', 'running')
+      group by accounts.id having held_micro <> coalesce(sum(hold_micro), 0)`,
+  },
+  {
+    rule: 'no account is below zero or holds more than it has',
+    statement: sql`
+      select id, balance_micro, held_micro from accounts
+      where balance_micro < 0 or held_micro < 0 or held_micro > balance_micro`,
+  },
+  {
+    rule: 'a completed job has one charge, of its amount and its account',
+    statement: sql`
+      select jobs.id, charge_micro, count(ledger.id)::int as charges, sum(amount_micro)::bigint as charged
+      from jobs left join ledger on ledger.job_id = jobs.id and ledger.account_id = jobs.account_id
+      where state = 'completed'
+      group by jobs.id having count(ledger.id) <> 1 or sum(amount_micro) <> -charge_micro`,
+  },
+  {
+    rule: 'a job that is not completed has no charge',
+    statement: sql`
+      select jobs.id, state, amount_micro from jobs join ledger on ledger.job_id = jobs.id where state <> 'completed'`,
+  },
+  {
+    rule: 'an idempotency key has one job that is open or completed',
+    statement: sql`
+      select account_id, idempotency_key, count(*)::int as jobs from jobs
+      where idempotency_key is not null and state not in ('failed', 'cancelled')
+      group by account_id, idempotency_key having count(*) > 1`,
+  },
+]
+
+/**
+ * Returns a line for everything that is wrong; none is what a test wants. Every completed job's output is read back and compared with
+ * its SHA-256, and so is everything in `deliveries`. May run while jobs are open, but not while they move.
+ */
+export async function auditMoney(
+  db: Database,
+  blobs: Blobs,
+  deliveries: readonly Delivery[] = [],
+): Promise<readonly string[]> {
+  const violations: string[] = []
+  for (const { rule, statement } of RULES) {
+    const { rows } = await statement.execute(db)
+    for (const row of rows) violations.push(`Not true that ${rule}: ${JSON.stringify(row)}`)
+  }
+  const outputs = await findOutputs(db)
+  for (const { id, key, bytes, sha256 } of outputs.values()) {
+    const stored = await blobs.read(key)
+    if (!stored) violations.push(`The output of job ${id} was charged and is not stored`)
+    else if (stored.byteLength !== bytes || sha256Of(stored) !== sha256)
+      violations.push(`The output of job ${id} is damaged`)
+  }
+  for (const { jobId, sha256 } of deliveries) {
+    const output = outputs.get(jobId)
+    if (!output) violations.push(`Job ${jobId} was delivered and never completed`)
+    else if (output.sha256 !== sha256) violations.push(`Job ${jobId} was delivered with other bytes than were stored`)
+  }
+  return violations
+}
+
+export const sha256Of = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
+
+async function findOutputs(db: Database) {
+  const { rows } = await sql<{ id: string; key: string; bytes: number; sha256: string }>`
+    select id, output_blob_key as key, output_bytes as bytes, output_sha256 as sha256 from jobs where state = 'completed'
+  `.execute(db)
+  return new Map(rows.map((row) => [row.id, row]))
+}
