@@ -4,9 +4,11 @@
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { conditionalsStages } from './conditionals.ts'
+import { endToEndStages } from './end-to-end.ts'
 import { flowStages } from './flow.ts'
 import { frontEndStages } from './front-ends.ts'
 import { type Stage, startParityRun } from './parity.ts'
+import { t3Stages } from './t3.ts'
 import { vocoderStages } from './vocoder.ts'
 import { voiceNetworkStages } from './voice-networks.ts'
 
@@ -16,6 +18,8 @@ const STAGES: Readonly<Record<string, Stage>> = {
   ...conditionalsStages,
   ...flowStages,
   ...vocoderStages,
+  ...t3Stages,
+  ...endToEndStages,
 }
 
 const [folder, ...parts] = process.argv.slice(2)

@@ -36,13 +36,20 @@ export const vocoderStages: Readonly<Record<string, Stage>> = {
     await withVocoder(run, async (vocoder) => {
       const randomness = officialSource(official, '')
       await compareVocoder(run, vocoder, { mel: official.readFloat32('mel'), ...randomness, name: 'e2e.' })
-      const pitch = await vocoder.pitch(mel)
-      const samples = await vocoder.samples(mel, sourceOf(pitch, randomness))
-      fadeIn(samples)
-      run.compareSignal('e2e.wav from tokens', samples, official.readFloat32('wav'), 30)
     })
+    const { samples } = await synthesise(run, mel, officialSource(official, ''))
+    run.compareSignal('e2e.wav from tokens', samples, official.readFloat32('wav'), 30)
   },
 }
+
+/** Our mel to pitch and faded samples, with the official phases and noises. */
+export const synthesise = (run: ParityRun, mel: Float32Array, official: OfficialSource) =>
+  withVocoder(run, async (vocoder) => {
+    const pitch = await vocoder.pitch(mel)
+    const samples = await vocoder.samples(mel, sourceOf(pitch, official))
+    fadeIn(samples)
+    return { f0: pitch.f0, samples }
+  })
 
 const vocoderScope = (run: ParityRun): WeightScope =>
   new Weights(run.checkpoint('s3gen_meanflow.safetensors')).at('mel2wav')
@@ -54,7 +61,7 @@ async function withVocoder<T>(run: ParityRun, use: (vocoder: Vocoder) => Promise
   return await use(opened)
 }
 
-interface OfficialSource {
+export interface OfficialSource {
   readonly phases: Float32Array
   readonly noises: Float32Array
   readonly f0: Float32Array
@@ -63,7 +70,7 @@ interface OfficialSource {
   readonly unfaded: Float32Array | undefined
 }
 
-function officialSource(file: SafetensorsFile, prefix: string): OfficialSource {
+export function officialSource(file: SafetensorsFile, prefix: string): OfficialSource {
   const read = (key: string) => file.readFloat32(prefix + key)
   const hasBoth = file.entries.has(`${prefix}wav_faded`)
   return {

@@ -14,6 +14,9 @@ const LEAST_DISTINCT = 12
 const LONGEST_PERIOD = 32
 const LEAST_REPEATED = 64
 
+/** Of an utterance that ended in a loop, so many of the last tokens say nothing new. */
+export const LOOP_TOKENS = 60
+
 /** Whether the model has fallen into a loop by the last of these tokens. Cheap enough to ask after every token. */
 export function endsInLoop(tokens: readonly number[]): boolean {
   if (tokens.length >= WINDOW && new Set(tokens.slice(-WINDOW)).size < LEAST_DISTINCT) return true

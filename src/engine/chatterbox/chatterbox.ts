@@ -1,0 +1,134 @@
+// Chatterbox as an Engine: a compiled model on disk, a reference recording in, speech in its voice out.
+import { availableParallelism } from 'node:os'
+import { AppError } from '../../errors.ts'
+import { openBundle } from '../bundle.ts'
+import type { AudioChunk, Engine, EngineInfo, GuardFired, Piece, Voice } from '../engine.ts'
+import { randomNumbers } from '../random.ts'
+import { createOneAtATime } from '../runtime/one-at-a-time.ts'
+import { normalizePunctuation } from '../text/normalize.ts'
+import { hasWords } from '../text/pieces.ts'
+import { BRACKETED, recognizeTag } from '../text/tags.ts'
+import { SAMPLE_RATE } from './decoder/frame-rates.ts'
+import { SpeechDecoder } from './decoder/speech-decoder.ts'
+import { leastTokens, mostTokens, trimTrailingSilence } from './guards.ts'
+import { readTokenizer } from './text/tokenizer.ts'
+import { SpeechLm, type SpeechTokens, type VoicePrompt } from './tokens/speech-lm.ts'
+import { LOOP_TOKENS } from './tokens/speech-tokens.ts'
+import { fromVoice, toVoice } from './voice/conditionals.ts'
+import { prepareConditionals } from './voice/prepare-conditionals.ts'
+import { VoiceNetworks } from './voice/voice-networks.ts'
+
+export interface ChatterboxOptions {
+  /** Threads inside one operator. Default: one per processor, at most 8 – a step reads memory, which more would not speed up. */
+  readonly threads?: number
+  /** Pieces that are spoken at the same time. */
+  readonly slots?: number
+}
+
+const MOST_THREADS = 8
+const SLOTS = 4
+/** A voice of 376, a long sentence of 160 and the longest utterance of 1000. */
+const POSITIONS = 1536
+/** Three Turbo voices or eight Nano voices stay prefilled. */
+const VOICE_CACHE_BYTES = 224e6
+
+/** Purposes of random numbers, one per attempt at a piece; those of the decoder begin at 0x200. */
+const TOKEN_DRAWS = 0x100
+/** An utterance that went wrong is tried again with other numbers; the second of two failures is chance, a third is the text. */
+const ATTEMPTS = 3
+
+/** Loads a bundle; that blocks the calling thread for a second or more. Throws BundleError if it cannot be used. */
+export async function createChatterboxEngine(folder: string, options: ChatterboxOptions = {}): Promise<Engine> {
+  const bundle = await openBundle(folder)
+  const { model, version } = bundle.manifest
+  const info: EngineInfo = { model, version, sampleRate: SAMPLE_RATE }
+  const graphFile = (name: string): string => bundle.path(`${name}.onnx`)
+  const threads = options.threads ?? Math.min(MOST_THREADS, availableParallelism())
+  const tokenizer = await readTokenizer(folder)
+  const lm = await SpeechLm.open(graphFile, {
+    threads,
+    slots: options.slots ?? SLOTS,
+    positions: POSITIONS,
+    voiceCacheBytes: VOICE_CACHE_BYTES,
+  })
+  const decoder = await SpeechDecoder.open(graphFile, { threads }).catch(async (error: unknown) => {
+    await lm[Symbol.asyncDispose]()
+    throw error
+  })
+  const oneAtATime = createOneAtATime()
+
+  return {
+    info: async () => info,
+    encodeVoice: (recording, signal) =>
+      oneAtATime(async () => {
+        // Half a gigabyte that is needed once per voice: opened for it, closed after it.
+        await using networks = await VoiceNetworks.open(graphFile, { threads })
+        return toVoice(await prepareConditionals(recording, networks, signal), info)
+      }, signal),
+    async *synthesize(piece, signal): AsyncGenerator<AudioChunk> {
+      checkVoice(piece.voice, info)
+      if (!hasWords(piece.text)) return
+      const text = canonicalTags(normalizePunctuation(piece.text))
+      const voice = fromVoice(piece.voice)
+      const { tokens, guards } = await speak(lm, voice, text, tokenizer.encode(text), piece, signal)
+      const seed = { seed: piece.seed, pieceIndex: piece.index }
+      const decoded = await oneAtATime(() => decoder.decode(tokens, voice.decoder, seed, signal), signal)
+      const samples = trimTrailingSilence(decoded)
+      yield { samples, guards: samples === decoded ? guards : [...guards, 'trailing-silence-trimmed'] }
+    },
+    async [Symbol.asyncDispose]() {
+      await lm[Symbol.asyncDispose]()
+      await decoder[Symbol.asyncDispose]()
+    },
+  }
+}
+
+function checkVoice(voice: Voice, { model, version }: EngineInfo): void {
+  if (voice.model === model && voice.version === version) return
+  throw new AppError(
+    'invalid_reference_audio',
+    'This voice was made by another model. Please send the recording again.',
+    {
+      param: 'reference_audio',
+    },
+  )
+}
+
+/** `[ Laugh ]` → `[laugh]`: only so written is a tag a token of its own. */
+function canonicalTags(text: string): string {
+  return text.replaceAll(BRACKETED, (whole, inside: string) =>
+    recognizeTag(inside) ? `[${inside.trim().toLowerCase().replace(/\s+/g, ' ')}]` : whole,
+  )
+}
+
+/** Speech tokens for a text. What ends in a loop or far too early is tried again; of several failures the longest is taken. */
+async function speak(
+  lm: SpeechLm,
+  voice: VoicePrompt,
+  text: string,
+  textTokens: readonly number[],
+  { sampling, seed, index }: Piece,
+  signal: AbortSignal,
+): Promise<{ tokens: readonly number[]; guards: GuardFired[] }> {
+  const guards: GuardFired[] = []
+  let best: SpeechTokens | undefined
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const { uniform } = randomNumbers(seed, index, TOKEN_DRAWS + attempt)
+    const spoken = await lm.generate({ textTokens, voice, sampling, uniform, maxTokens: mostTokens(text) }, signal)
+    const problem = problemOf(spoken, text)
+    if (!problem) {
+      best = spoken
+      break
+    }
+    guards.push(`${problem}-retry`)
+    if (!best || spoken.tokens.length > best.tokens.length) best = spoken
+  }
+  const { tokens = [], ending } = best ?? {}
+  if (ending === 'token-cap') guards.push('token-cap')
+  return { tokens: ending === 'loop' ? tokens.slice(0, -LOOP_TOKENS) : tokens, guards: [...new Set(guards)] }
+}
+
+function problemOf({ tokens, ending }: SpeechTokens, text: string): 'loop' | 'too-short' | undefined {
+  if (ending === 'loop') return 'loop'
+  return tokens.length < leastTokens(text) ? 'too-short' : undefined
+}
