@@ -14,6 +14,12 @@ export interface Tensor {
   readonly shape: readonly number[]
 }
 
+/** The values of an output that must be float32. */
+export function floatsOf(tensor: Tensor | undefined): Float32Array {
+  invariant(tensor?.data instanceof Float32Array, 'the graph returned something else than floats')
+  return tensor.data
+}
+
 export interface SessionOptions {
   /** Threads inside one operator. */
   readonly threads: number

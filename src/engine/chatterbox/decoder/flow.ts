@@ -1,7 +1,7 @@
 // Speech tokens → mel: the encoder once, then two Euler steps from noise along the estimator's mean velocity (meanflow).
 // Takes its noise as an input and so knows nothing of seeds.
 import { invariant } from '../../../errors.ts'
-import type { Session, SessionOptions, Tensor } from '../../runtime/session.ts'
+import { floatsOf, type Session, type SessionOptions, type Tensor } from '../../runtime/session.ts'
 import type { Conditionals } from '../voice/conditionals.ts'
 import { createDistanceEncodings, type DistanceEncodings } from './distance-encodings.ts'
 import { EULER_STEPS } from './euler-steps.ts'
@@ -65,7 +65,7 @@ export class Flow implements AsyncDisposable {
         speaker,
         step: { data: BigInt64Array.of(BigInt(step)), shape: [1] },
       })
-      const data = floats(velocity)
+      const data = floatsOf(velocity)
       for (let i = 0; i < x.length; i++) x[i] = (x[i] ?? 0) + (to - from) * (data[i] ?? 0)
     }
     return x.subarray(prompt.mel.length)
@@ -87,9 +87,4 @@ export class Flow implements AsyncDisposable {
     await this.#encoder[Symbol.asyncDispose]()
     await this.#estimator[Symbol.asyncDispose]()
   }
-}
-
-function floats(tensor: Tensor | undefined): Float32Array {
-  invariant(tensor?.data instanceof Float32Array, 'the graph returned no floats')
-  return tensor.data
 }

@@ -1,7 +1,7 @@
 // Mel → samples: f0 from the mel, the harmonic source from f0, and the vocoder from both.
 // Takes its phases and noise as inputs and so knows nothing of seeds.
 import { invariant } from '../../../errors.ts'
-import type { Session, SessionOptions, Tensor } from '../../runtime/session.ts'
+import { floatsOf, type Session, type SessionOptions, type Tensor } from '../../runtime/session.ts'
 import { MEL_BANDS } from './frame-rates.ts'
 import type { HarmonicMix } from './harmonic-source.ts'
 import { openSessions } from './open-sessions.ts'
@@ -31,7 +31,7 @@ export class Vocoder implements AsyncDisposable {
   /** mel [frames, MEL_BANDS] → its pitch. */
   async pitch(mel: Float32Array): Promise<Pitch> {
     const { f0, harmonic_weights, harmonic_bias } = await this.#f0Predictor.run({ mel: melTensor(mel) })
-    return { f0: floats(f0), mix: { weights: floats(harmonic_weights), bias: floats(harmonic_bias)[0] ?? 0 } }
+    return { f0: floatsOf(f0), mix: { weights: floatsOf(harmonic_weights), bias: floatsOf(harmonic_bias)[0] ?? 0 } }
   }
 
   /** mel [frames, MEL_BANDS] and source [480 · frames] → samples [480 · frames] within ±0.99. */
@@ -40,7 +40,7 @@ export class Vocoder implements AsyncDisposable {
       mel: melTensor(mel),
       source: { data: source, shape: [1, source.length] },
     })
-    return floats(samples)
+    return floatsOf(samples)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -50,8 +50,3 @@ export class Vocoder implements AsyncDisposable {
 }
 
 const melTensor = (mel: Float32Array): Tensor => ({ data: mel, shape: [1, mel.length / MEL_BANDS, MEL_BANDS] })
-
-function floats(tensor: Tensor | undefined): Float32Array {
-  invariant(tensor?.data instanceof Float32Array, 'the graph returned no floats')
-  return tensor.data
-}
