@@ -5,7 +5,7 @@ import { ERROR_CODES } from '../../src/errors.ts'
 export function errorsPage(): string {
   const sections = ERROR_CODES.map((code) => {
     const { status, when, remedy } = ERRORS[code]
-    return `## ${code}\n\nStatus **${status}**. ${when}\n\n${remedy}\n`
+    return `### \`${code}\`\n\nStatus **${status}**. ${when}\n\n${remedy}\n`
   })
   return `<!-- Made from src/contract/errors.ts; a test compares. -->
 # Errors
@@ -27,6 +27,8 @@ An error is never charged.
 
 A request is checked in this order, and the first failure is the answer: path (404, 410), verb (405), key (401),
 permission (403), rate limit (429), content type (406), body (400, 413), parameters (400), credits (406).
+
+## Codes
 
 ${sections.join('\n')}`
 }
