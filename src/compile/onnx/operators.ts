@@ -94,7 +94,8 @@ export function reshape(x: Value, shape: Shape): Value {
     return -1
   })
   const [from, to] = [x.shape, shape].map((dimensions) => knownSize(dimensions))
-  if (inferred === undefined)
+  const [fromNames, toNames] = [x.shape, shape].map((dimensions) => namesOf(dimensions))
+  if (fromNames === toNames)
     invariant(from === to, `reshape of ${showShape(x.shape)} to ${showShape(shape)} changes the size`)
   return x.graph.node1('Reshape', [x, x.graph.constant('int64', target)], { dtype: x.dtype, shape })
 }
@@ -105,6 +106,12 @@ export function named(x: Value, shape: Shape): Value {
   invariant(fits && x.shape.length === shape.length, `${showShape(x.shape)} cannot be called ${showShape(shape)}`)
   return { ...x, shape }
 }
+
+const namesOf = (shape: Shape): string =>
+  shape
+    .filter((dimension) => typeof dimension === 'string')
+    .sort()
+    .join()
 
 const knownSize = (shape: Shape): number =>
   shape.reduce<number>((product, dimension) => (typeof dimension === 'number' ? product * dimension : product), 1)
