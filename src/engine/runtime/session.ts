@@ -3,8 +3,11 @@
 // The binding (1.30) runs a graph synchronously on the calling thread and copies every fetched output into a new buffer, preallocated or
 // not. Small outputs go that way (`run`). A cache of hundreds of MB cannot: `bindInPlace` lets a graph write straight into the caller's
 // arrays and leaves out the copies.
+// biome-ignore-start assist/source/organizeImports: the switch must be thrown before the library is loaded
+import './no-telemetry.ts'
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'
 import { invariant } from '../../errors.ts'
+// biome-ignore-end assist/source/organizeImports: see above
 
 export type TensorData = Float32Array | Int32Array | BigInt64Array | Uint8Array | Int8Array
 

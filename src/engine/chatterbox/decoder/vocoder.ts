@@ -1,6 +1,5 @@
 // Mel → samples: f0 from the mel, the harmonic source from f0, and the vocoder from both.
 // Takes its phases and noise as inputs and so knows nothing of seeds.
-import { invariant } from '../../../errors.ts'
 import { floatsOf, type Session, type SessionOptions, type Tensor } from '../../runtime/session.ts'
 import { MEL_BANDS } from './frame-rates.ts'
 import type { HarmonicMix } from './harmonic-source.ts'
