@@ -1,10 +1,14 @@
 // Decoding from outside: every container to the samples that were encoded, and the thread's deadline, caps and refusals.
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
 import { test } from 'node:test'
 import { AudioInputError, type AudioInputReason } from '../../../src/audio/audio-input-error.ts'
-import { decodeAudio } from '../../../src/audio/decode/decode.ts'
+import { decodeAndCheck, decodeAudio } from '../../../src/audio/decode/decode.ts'
 import { encodeAudio } from '../../../src/audio/encode/encoder.ts'
+import { checkRecording } from '../../../src/audio/recording-check.ts'
 import { resample } from '../../../src/audio/resample.ts'
+import { packageRoot } from '../../../src/config.ts'
 import { seededRandom, signalToNoiseDb, silence } from '../../harness/signals.ts'
 import { makeCorpus } from '../corpus.ts'
 import { wavFile } from '../wav-files.ts'
@@ -57,6 +61,14 @@ for (const { name, bytes } of corpus.filter((file) => ['Ogg Opus', 'WebM with Op
     )
   })
 }
+
+test('decoding with a check gives what decoding and checking give, and the bundled voice passes', async () => {
+  const file = await readFile(path.join(packageRoot, 'assets/reference.wav'))
+  const { recording, check } = await decodeAndCheck(file, LIMITS, never)
+  assert.deepEqual(recording, await decodeAudio(file, LIMITS, never))
+  assert.deepEqual(check, checkRecording(recording.samples, recording.sampleRate))
+  assert.deepEqual([check.problems, check.warnings], [[], []])
+})
 
 test('what is no audio is refused as such', async () => {
   const random = seededRandom(3)
