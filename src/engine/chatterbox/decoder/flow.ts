@@ -1,12 +1,12 @@
 // Speech tokens → mel: the encoder once, then two Euler steps from noise along the estimator's mean velocity (meanflow).
 // Takes its noise as an input and so knows nothing of seeds.
 import { invariant } from '../../../errors.ts'
+import { openSessions } from '../../runtime/open-sessions.ts'
 import { floatsOf, type Session, type SessionOptions, type Tensor } from '../../runtime/session.ts'
 import type { Conditionals } from '../voice/conditionals.ts'
 import { createDistanceEncodings, type DistanceEncodings } from './distance-encodings.ts'
 import { EULER_STEPS } from './euler-steps.ts'
 import { FRAMES_PER_TOKEN, MEL_BANDS } from './frame-rates.ts'
-import { openSessions } from './open-sessions.ts'
 
 /** The encoder's attention takes its queries in four parts of at least two. */
 const FEWEST_TOKENS = 8

@@ -1,9 +1,9 @@
 // Mel → samples: f0 from the mel, the harmonic source from f0, and the vocoder from both.
 // Takes its phases and noise as inputs and so knows nothing of seeds.
+import { openSessions } from '../../runtime/open-sessions.ts'
 import { floatsOf, type Session, type SessionOptions, type Tensor } from '../../runtime/session.ts'
 import { MEL_BANDS } from './frame-rates.ts'
 import type { HarmonicMix } from './harmonic-source.ts'
-import { openSessions } from './open-sessions.ts'
 
 export interface Pitch {
   /** Hz per frame; up to 10 Hz means unvoiced. */

@@ -1,6 +1,7 @@
 // The three networks that listen to a reference recording, each behind a function of samples at 16 kHz.
 import { invariant } from '../../../errors.ts'
-import { Session, type SessionOptions, type Tensor } from '../../runtime/session.ts'
+import { openSessions } from '../../runtime/open-sessions.ts'
+import { floatsOf, type Session, type SessionOptions, type Tensor } from '../../runtime/session.ts'
 import { kaldiFbank, subtractTimeMean } from './kaldi-fbank.ts'
 import { cutFrames, SPEECH_MEL_CHANNELS, speechMel } from './speech-mel.ts'
 import { cutPartials, findSpeech, PARTIAL_FRAMES, VOICE_MEL_CHANNELS, voiceMel } from './voice-mel.ts'
@@ -24,13 +25,7 @@ export class VoiceNetworks implements AsyncDisposable {
   /** `graphFile` tells where a bundle keeps a graph. */
   static async open(graphFile: (name: string) => string, options: SessionOptions): Promise<VoiceNetworks> {
     const names = ['voice-encoder', 'speech-tokenizer', 'speaker-encoder'] as const
-    const opened = await Promise.allSettled(names.map((name) => Session.open(graphFile(name), options)))
-    const sessions = opened.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
-    const [voiceEncoder, speechTokenizer, speakerEncoder] = sessions
-    if (voiceEncoder && speechTokenizer && speakerEncoder)
-      return new VoiceNetworks([voiceEncoder, speechTokenizer, speakerEncoder])
-    for (const session of sessions) await session[Symbol.asyncDispose]()
-    throw opened.find((result) => result.status === 'rejected')?.reason
+    return new VoiceNetworks(await openSessions(names, graphFile, options))
   }
 
   /** The voice as a unit vector: the mean over partials of 1.6 s of what is between the first and the last loud moment. */
@@ -68,9 +63,4 @@ export class VoiceNetworks implements AsyncDisposable {
     await this.#speechTokenizer[Symbol.asyncDispose]()
     await this.#speakerEncoder[Symbol.asyncDispose]()
   }
-}
-
-function floatsOf(tensor: Tensor | undefined): Float32Array {
-  invariant(tensor?.data instanceof Float32Array, 'the network answers in float32')
-  return tensor.data
 }
