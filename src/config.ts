@@ -48,8 +48,8 @@ export const SETTINGS = {
     secret: true,
   }),
   MODEL: setting(
-    z.enum(['auto', 'preview']).default('auto'),
-    'Which engine answers: `auto` takes the best one installed, `preview` the embedded one.',
+    z.enum(['auto', 'turbo', 'nano', 'preview']).default('auto'),
+    'Which engine answers: `auto` takes the best one installed, `preview` is the embedded one.',
   ),
   MODEL_DIR: setting(
     optionalText,
@@ -60,6 +60,10 @@ export const SETTINGS = {
     'The model hub that `chatterbox pull` downloads from, or a mirror of it.',
   ),
   HF_TOKEN: setting(optionalText, 'Token for the model hub, where it asks for one.', { secret: true }),
+  ENGINE_THREADS: setting(
+    count(0).default(0),
+    'Threads that the engine computes with; 0 takes one per processor, at most 8.',
+  ),
   ENGINE_IDLE_SECONDS: setting(
     count(0).default(300),
     'The engine process exits after this many idle seconds; 0 keeps it.',

@@ -5,9 +5,11 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { bootstrapAccount } from './billing/bootstrap.ts'
 import { microFromCredits } from './billing/prices.ts'
-import { type Config, packageRoot, userCacheDir } from './config.ts'
-import type { Engine } from './engine/engine.ts'
+import { type Config, modelDirOf, packageRoot, userCacheDir } from './config.ts'
+import { chooseEngine, type EngineWish } from './engine/choose-engine.ts'
+import type { Engine, ModelName } from './engine/engine.ts'
 import { createEngineHandle } from './engine/engine-handle.ts'
+import type { EngineStart } from './engine/engine-messages.ts'
 import { buildApp } from './http/app.ts'
 import { startSweeper } from './jobs/sweeper.ts'
 import type { Log } from './log.ts'
@@ -31,6 +33,7 @@ export const BUNDLED_VOICE_FILE = path.join(packageRoot, 'assets/reference.wav')
 export interface RunningServer extends AsyncDisposable {
   /** Where it listens, as a person on this machine would open it. */
   readonly url: string
+  readonly model: ModelName
   readonly database: DatabaseKind
   /** The API key that this start has made; it cannot be had again. */
   readonly madeKey: string | undefined
@@ -65,7 +68,9 @@ export async function startServer(
     const blobs = createFileBlobs(path.join(dataDir, 'blobs'))
     opened(startSweeper(db, blobs, log))
 
-    const engine = opened(parts.engine ?? createEngine(config, log, metrics))
+    const start = await chooseEngine(engineWish(config))
+    const engine = opened(parts.engine ?? createEngine(start, config, log, metrics))
+    const model = parts.engine ? (await parts.engine.info()).model : start.model
     const voices = createVoicesOf(config, log, metrics, engine, async (token) => {
       const upload = await findUpload(db, token)
       return upload && (await blobs.read(upload.blobKey))
@@ -75,7 +80,7 @@ export async function startServer(
     const speaker = createSpeaker({ config, db, blobs, engine, permits, voices, metrics, log })
 
     const health = { draining: false, databaseAnswers: () => databaseAnswers(db) }
-    const app = buildApp({ config, log, metrics, db, blobs, speaker, health, model: 'preview' })
+    const app = buildApp({ config, log, metrics, db, blobs, speaker, health, model })
     closers.push(async () => {
       health.draining = true
       await speaker.drain(AbortSignal.timeout(config.SHUTDOWN_TIMEOUT_SECONDS * 1000))
@@ -83,7 +88,7 @@ export async function startServer(
     })
     await app.listen({ host: config.HOST, port: config.PORT })
     const url = urlOf(app.server.address() as AddressInfo)
-    return { url, database: kind, madeKey, [Symbol.asyncDispose]: close }
+    return { url, model, database: kind, madeKey, [Symbol.asyncDispose]: close }
   } catch (error) {
     await close()
     throw error
@@ -101,12 +106,12 @@ const databaseAnswers = (db: Database): Promise<boolean> =>
   ])
 
 /** What `speak` on the command line needs of the above: no database, no accounts. */
-export function openLocalVoices(
+export async function openLocalVoices(
   config: Config,
   log: Log,
-): AsyncDisposable & { readonly engine: Engine; readonly voices: Voices } {
+): Promise<AsyncDisposable & { readonly engine: Engine; readonly voices: Voices }> {
   const metrics = createMetrics()
-  const engine = createEngine(config, log, metrics)
+  const engine = createEngine(await chooseEngine(engineWish(config)), config, log, metrics)
   const voices = createVoicesOf(
     { ...config, DEFAULT_VOICE: true, DATA_DIR: userCacheDir },
     log,
@@ -117,9 +122,15 @@ export function openLocalVoices(
   return { engine, voices, [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose]() }
 }
 
-const createEngine = (config: Config, log: Log, metrics: Metrics): Engine =>
+const engineWish = (config: Config): EngineWish => ({
+  model: config.MODEL,
+  modelDir: modelDirOf(config),
+  threads: config.ENGINE_THREADS,
+})
+
+const createEngine = (start: EngineStart, config: Config, log: Log, metrics: Metrics): Engine =>
   createEngineHandle({
-    model: 'preview',
+    start,
     idleSeconds: config.ENGINE_IDLE_SECONDS,
     onStart: () => metrics.engineStarts.inc(),
     onCrash: () => metrics.engineCrashes.inc(),

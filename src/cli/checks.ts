@@ -109,7 +109,7 @@ async function lookAtPort({ HOST, PORT }: Config) {
 }
 
 async function lookAtEngine(config: Config) {
-  await using local = openLocalVoices(config, createLog({ ...config, LOG_LEVEL: 'error' }))
+  await using local = await openLocalVoices(config, createLog({ ...config, LOG_LEVEL: 'error' }))
   const { audioSeconds, timings, model } = await speakLocally(
     {
       text: 'All is well.',

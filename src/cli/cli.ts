@@ -2,6 +2,7 @@
 // The command line: the table of commands, how errors look, and nothing else. A command is a file in commands/.
 import { Command, CommanderError } from 'commander'
 import { ConfigError, version } from '../config.ts'
+import { BundleError } from '../engine/bundle.ts'
 import { AppError } from '../errors.ts'
 import { compileCommand } from './commands/compile.ts'
 import { creditsCommand } from './commands/credits.ts'
@@ -45,7 +46,12 @@ for (const command of [
 
 /** What a person did wrong is one line; what we did wrong is a stack that can be reported. */
 function explain(error: unknown): string {
-  if (error instanceof UsageError || error instanceof ConfigError || error instanceof AppError)
+  if (
+    error instanceof UsageError ||
+    error instanceof ConfigError ||
+    error instanceof AppError ||
+    error instanceof BundleError
+  )
     return `error: ${error.message}`
   return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }

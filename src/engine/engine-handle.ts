@@ -3,11 +3,12 @@
 import { fileURLToPath } from 'node:url'
 import { AppError } from '../errors.ts'
 import type { Log } from '../log.ts'
-import type { Engine, EngineInfo, ModelName } from './engine.ts'
+import type { Engine, EngineInfo } from './engine.ts'
 import { type EngineChild, engineStopped, startEngineChild } from './engine-child.ts'
+import type { EngineStart } from './engine-messages.ts'
 
 export interface EngineHandleOptions {
-  readonly model: ModelName
+  readonly start: EngineStart
   /** The process exits after this many seconds without a call, and its memory is free; 0 keeps it. */
   readonly idleSeconds: number
   readonly onStart: (pid: number) => void
@@ -20,10 +21,10 @@ export interface EngineHandleOptions {
   readonly entry?: string
 }
 
-/** Loading a model from a cold disk takes long; a process that has not said anything by then never will. */
-const START_TIMEOUT_SECONDS = 60
-/** The longest native step known takes under 2 s on a busy machine. */
-const STUCK_AFTER_SECONDS = 20
+/** Loading 1.5 GB from a cold network disk takes long; a process that has not said anything by then never will. */
+const START_TIMEOUT_SECONDS = 180
+/** The longest native step: of the preview under 2 s on a busy machine; a vocoder run over 40 s of audio 7 s on two idle cores. */
+const STUCK_AFTER_SECONDS = { preview: 20, turbo: 120, nano: 120 } as const
 /** One crash may be chance: the next call starts at once. From the second in a row on, the wait doubles. */
 const FIRST_BACKOFF_MS = 500
 const LONGEST_BACKOFF_MS = 30_000
@@ -72,13 +73,13 @@ export function createEngineHandle(options: EngineHandleOptions): Engine {
     }
     const started = startEngineChild({
       entry: options.entry ?? fileURLToPath(new URL('./engine-process.js', import.meta.url)),
-      start: { model: options.model },
+      start: options.start,
       startTimeoutMs: (options.startTimeoutSeconds ?? START_TIMEOUT_SECONDS) * 1000,
-      stuckAfterMs: (options.stuckAfterSeconds ?? STUCK_AFTER_SECONDS) * 1000,
+      stuckAfterMs: (options.stuckAfterSeconds ?? STUCK_AFTER_SECONDS[options.start.model]) * 1000,
       log,
       onIdle,
     })
-    log.info({ pid: started.pid, model: options.model }, 'engine process started')
+    log.info({ pid: started.pid, model: options.start.model }, 'engine process started')
     options.onStart(started.pid)
     const gone = started.exited.then(({ crashed, why }) => onExit(started, crashed, why))
     leaving.add(gone)

@@ -1,11 +1,18 @@
 // What the server process and the engine process say to each other; sent with structured clone ('advanced' serialization).
 import { AppError, type ErrorCode } from '../errors.ts'
-import type { AudioChunk, EngineInfo, ModelName, Piece, ReferenceRecording, Voice } from './engine.ts'
+import type { AudioChunk, EngineInfo, Piece, ReferenceRecording, Voice } from './engine.ts'
+import type { InstallableModel } from './installed-models.ts'
 
 /** Handed to the engine process on its command line, as JSON. */
-export interface EngineStart {
-  readonly model: ModelName
-}
+export type EngineStart =
+  | { readonly model: 'preview' }
+  | {
+      readonly model: InstallableModel
+      /** Of the compiled model. */
+      readonly folder: string
+      /** 0: one per processor, within reason. */
+      readonly threads: number
+    }
 
 export type ToEngine =
   | { readonly kind: 'encode'; readonly call: number; readonly recording: ReferenceRecording }

@@ -3,7 +3,7 @@ import { createEngineHandle } from '../../src/engine/engine-handle.ts'
 import { createLog } from '../../src/log.ts'
 
 const engine = createEngineHandle({
-  model: 'preview',
+  start: { model: 'preview' },
   idleSeconds: 0,
   onStart: (pid) => process.stdout.write(`${pid}\n`),
   onCrash: () => {},

@@ -22,7 +22,7 @@ function startHandle(t: TestContext, options: Partial<EngineHandleOptions> = {})
   const started: number[] = []
   const crashes: string[] = []
   const engine = createEngineHandle({
-    model: 'preview',
+    start: { model: 'preview' },
     idleSeconds: 0,
     entry: SCRIPTED,
     onStart: (pid) => started.push(pid),

@@ -28,7 +28,7 @@ async function serve({ host, port, dataDir }: ServeOptions): Promise<void> {
   })
   const server = await startServer(config, log).catch(explainListening)
   console.log(greeting(server))
-  log.info({ url: server.url, model: 'preview', database: server.database }, 'ready')
+  log.info({ url: server.url, model: server.model, database: server.database }, 'ready')
 
   const signal = await stopped
   log.info({ signal }, 'stopping; once more to stop at once')

@@ -73,7 +73,7 @@ async function speak(argument: string | undefined, options: SpeakOptions): Promi
   const interrupted = new AbortController()
   process.once('SIGINT', () => interrupted.abort(new UsageError('Interrupted; nothing was written.')))
 
-  await using local = openLocalVoices(config, createLog({ ...config, LOG_LEVEL: 'error' }))
+  await using local = await openLocalVoices(config, createLog({ ...config, LOG_LEVEL: 'error' }))
   const speech = await speakLocally(
     {
       text,

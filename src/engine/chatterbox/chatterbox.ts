@@ -19,13 +19,12 @@ import { prepareConditionals } from './voice/prepare-conditionals.ts'
 import { VoiceNetworks } from './voice/voice-networks.ts'
 
 export interface ChatterboxOptions {
-  /** Threads inside one operator. Default: one per processor, at most 8 – a step reads memory, which more would not speed up. */
-  readonly threads?: number
-  /** Pieces that are spoken at the same time. */
-  readonly slots?: number
+  /** Threads inside one operator; 0 is one per processor, at most 8 – a step reads memory, which more would not speed up. */
+  readonly threads: number
 }
 
 const MOST_THREADS = 8
+/** Pieces that are spoken at the same time. */
 const SLOTS = 4
 /** A voice of 376, a long sentence of 160 and the longest utterance of 1000. */
 const POSITIONS = 1536
@@ -38,16 +37,16 @@ const TOKEN_DRAWS = 0x100
 const ATTEMPTS = 3
 
 /** Loads a bundle; that blocks the calling thread for a second or more. Throws BundleError if it cannot be used. */
-export async function createChatterboxEngine(folder: string, options: ChatterboxOptions = {}): Promise<Engine> {
+export async function createChatterboxEngine(folder: string, options: ChatterboxOptions): Promise<Engine> {
   const bundle = await openBundle(folder)
   const { model, version } = bundle.manifest
   const info: EngineInfo = { model, version, sampleRate: SAMPLE_RATE }
   const graphFile = (name: string): string => bundle.path(`${name}.onnx`)
-  const threads = options.threads ?? Math.min(MOST_THREADS, availableParallelism())
+  const threads = options.threads || Math.min(MOST_THREADS, availableParallelism())
   const tokenizer = await readTokenizer(folder)
   const lm = await SpeechLm.open(graphFile, {
     threads,
-    slots: options.slots ?? SLOTS,
+    slots: SLOTS,
     positions: POSITIONS,
     voiceCacheBytes: VOICE_CACHE_BYTES,
   })

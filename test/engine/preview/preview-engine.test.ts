@@ -42,7 +42,7 @@ async function samplesOf(from: Engine, piece: Piece): Promise<Float32Array> {
 }
 const startProcess = () =>
   createEngineHandle({
-    model: 'preview',
+    start: { model: 'preview' },
     idleSeconds: 0,
     onStart: () => {},
     onCrash: () => {},
