@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import {
   copyFileSync,
+  cpSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -23,20 +24,21 @@ import { BundleError, DEFAULT_VOICE_FILE, openBundle, verifyBundle } from '../..
 import { fromVoice } from '../../src/engine/chatterbox/voice/conditionals.ts'
 import { prepareConditionals } from '../../src/engine/chatterbox/voice/prepare-conditionals.ts'
 import { VoiceNetworks } from '../../src/engine/chatterbox/voice/voice-networks.ts'
+import { bundleFolder, findInstalledModel } from '../../src/engine/installed-models.ts'
 import { readVoice } from '../../src/engine/voice-file.ts'
 
 const root = mkdtempSync(path.join(tmpdir(), 'compile-'))
 after(() => rmSync(root, { recursive: true }))
 const signal = new AbortController().signal
 const original = path.join(root, 'checkpoint')
-const bundleFolder = path.join(root, 'bundle')
-const graphFile = (name: string) => path.join(bundleFolder, `${name}.onnx`)
+const compiled = path.join(root, 'bundle')
+const graphFile = (name: string) => path.join(compiled, `${name}.onnx`)
 
 before(async () => {
   mkdirSync(original)
   writeSyntheticCheckpoint(original, 'turbo', TINY)
   copyFileSync(path.join(packageRoot, 'test/fixtures/voice-conditionals.pt'), path.join(original, 'conds.pt'))
-  await compileCheckpoint({ from: original, to: bundleFolder, precision: 'fp32' }, signal)
+  await compileCheckpoint({ from: original, to: compiled, precision: 'fp32' }, signal)
 })
 
 let copies = 0
@@ -69,10 +71,10 @@ function rewrite(
 const compile = (from: string) => compileCheckpoint({ from, to: path.join(root, 'never'), precision: 'fp32' }, signal)
 
 test('a checkpoint becomes a bundle whose files are all listed, checked and used', async () => {
-  const bundle = await openBundle(bundleFolder)
+  const bundle = await openBundle(compiled)
   const { manifest } = bundle
   assert.deepEqual([manifest.model, manifest.precision], ['turbo', 'fp32'])
-  const onDisk = readdirSync(bundleFolder).filter((name) => name !== 'manifest.json')
+  const onDisk = readdirSync(compiled).filter((name) => name !== 'manifest.json')
   assert.deepEqual(manifest.files.map(({ name }) => name).sort(), onDisk.sort())
   assert.equal(onDisk.filter((name) => name.endsWith('.onnx')).length, 9)
   assert.deepEqual(manifest.sources.map(({ name }) => name).sort(), readdirSync(original).sort())
@@ -85,13 +87,13 @@ test('the same checkpoint gives the same version, another precision another', as
     const to = path.join(root, `again-${precision}`)
     return (await compileCheckpoint({ from: original, to, precision }, signal)).version
   }
-  const { version } = (await openBundle(bundleFolder)).manifest
+  const { version } = (await openBundle(compiled)).manifest
   assert.equal(await versionOf('fp32'), version)
   assert.notEqual(await versionOf('int8'), version)
 })
 
 test('the voice of conds.pt comes along, under the bundle’s own version', async () => {
-  const bundle = await openBundle(bundleFolder)
+  const bundle = await openBundle(compiled)
   const voice = readVoice(readFileSync(bundle.path(DEFAULT_VOICE_FILE)))
   assert.deepEqual([voice.model, voice.version], ['turbo', bundle.manifest.version])
   const { promptTokens, decoder } = fromVoice(voice)
@@ -195,12 +197,24 @@ test('an aborted compilation leaves nothing behind', async () => {
   )
 })
 
+test('the engine finds what is installed: turbo before nano, and never passes over a damaged model', async () => {
+  const modelDir = path.join(root, 'models')
+  assert.equal(await findInstalledModel(modelDir, 'auto'), undefined)
+  cpSync(compiled, bundleFolder(modelDir, 'nano'), { recursive: true })
+  assert.equal((await findInstalledModel(modelDir, 'auto'))?.folder, path.join(modelDir, 'nano'))
+  cpSync(compiled, bundleFolder(modelDir, 'turbo'), { recursive: true })
+  assert.equal((await findInstalledModel(modelDir, 'auto'))?.folder, path.join(modelDir, 'turbo'))
+  assert.equal((await findInstalledModel(modelDir, 'nano'))?.folder, path.join(modelDir, 'nano'))
+  rmSync(path.join(modelDir, 'turbo', 'vocoder.bin'))
+  await assert.rejects(findInstalledModel(modelDir, 'auto'), /vocoder\.bin is missing/)
+})
+
 test('a bundle is not opened when a file is gone, short or changed, or its manifest is not one', async () => {
   const copy = path.join(root, 'damaged')
   const refresh = () => {
     rmSync(copy, { recursive: true, force: true })
     mkdirSync(copy)
-    for (const name of readdirSync(bundleFolder)) copyFileSync(path.join(bundleFolder, name), path.join(copy, name))
+    for (const name of readdirSync(compiled)) copyFileSync(path.join(compiled, name), path.join(copy, name))
   }
   const manifestFile = path.join(copy, 'manifest.json')
   const cases: readonly (readonly [() => void, RegExp])[] = [
