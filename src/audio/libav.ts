@@ -7,8 +7,8 @@ export type LibavPacket = LibAV.Packet
 export type LibavStream = LibAV.Stream
 
 /**
- * A fresh FFmpeg in this thread, about 30 ms. After hostile input has been through it, drop it: nothing in it is trusted any more.
- * Its calls block the thread, so untrusted or long work belongs in a worker thread.
+ * A fresh FFmpeg in this thread, about 30 ms. After hostile input has been through it, drop it: nothing in it is
+ * trusted any more. Its calls block the thread, so untrusted or long work belongs in a worker thread.
  */
 export async function startLibav() {
   const libav = await LibAV.LibAV({ noworker: true })

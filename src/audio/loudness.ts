@@ -1,8 +1,8 @@
 // Integrated loudness of mono samples after ITU-R BS.1770: K-weighted power of 400 ms blocks, gated twice.
 
 /**
- * `itu`: the filters of the recommendation, for what people are told. `pyloudnorm`: those of the Python package of that name, with which the models'
- * reference recordings were normalised; it reads 0.04 to 0.13 LU lower on speech.
+ * `itu`: the filters of the recommendation, for what people are told. `pyloudnorm`: those of the Python package of that
+ * name, with which the models' reference recordings were normalised; it reads 0.04 to 0.13 LU lower on speech.
  */
 export type LoudnessDesign = 'itu' | 'pyloudnorm'
 
@@ -18,7 +18,8 @@ const ABSOLUTE_GATE_LUFS = -70
 const RELATIVE_GATE_LU = -10
 
 /**
- * LUFS of mono samples; a full-scale 997 Hz sine reads −3.01. −∞ where there is nothing to measure: shorter than 0.4 s, or no block over −70 LUFS.
+ * LUFS of mono samples; a full-scale 997 Hz sine reads −3.01. −∞ where there is nothing to measure: shorter than 0.4 s,
+ * or no block over −70 LUFS.
  */
 export function integratedLoudness(samples: Float32Array, sampleRate: number, design: LoudnessDesign): number {
   if (samples.length < BLOCK_SECONDS * sampleRate) return Number.NEGATIVE_INFINITY
@@ -34,7 +35,8 @@ export function integratedLoudness(samples: Float32Array, sampleRate: number, de
 function blockPowers(weighted: Float64Array, sampleRate: number, design: LoudnessDesign): number[] {
   const step = BLOCK_SECONDS * (1 - OVERLAP)
   const steps = (weighted.length / sampleRate - BLOCK_SECONDS) / step
-  // pyloudnorm rounds, and so may add a block that is up to half a step short; the recommendation drops what is incomplete.
+  // pyloudnorm rounds, and so may add a block that is up to half a step short; the recommendation drops what is
+  // incomplete.
   const blocks = 1 + (design === 'pyloudnorm' ? roundHalfEven(steps) : Math.floor(steps + 1e-9))
   return Array.from({ length: blocks }, (_, block) => {
     const start = Math.trunc(BLOCK_SECONDS * (block * (1 - OVERLAP)) * sampleRate)
@@ -75,8 +77,8 @@ const FILTERS: Readonly<Record<LoudnessDesign, (sampleRate: number) => readonly 
   pyloudnorm: (sampleRate) => [cookbookShelf(sampleRate), cookbookHighPass(sampleRate)],
 }
 
-// The recommendation lists coefficients for 48 kHz only. These analogue values give exactly those there, and the same curve at any other rate
-// (B. De Man, "Evaluation of Implementations of the EBU R128 Loudness Measurement", AES 2018).
+// The recommendation lists coefficients for 48 kHz only. These analogue values give exactly those there, and the same
+// curve at any other rate (B. De Man, "Evaluation of Implementations of the EBU R128 Loudness Measurement", AES 2018).
 function ituShelf(sampleRate: number): Biquad {
   const quality = 0.7071752369554196
   const high = 10 ** (3.999843853973347 / 20)

@@ -1,6 +1,7 @@
 // Floating-point samples ↔ signed 16 bit, and joining byte blocks.
 
-// 32768, not 32767, both ways: a 16 bit recording that is decoded and encoded again keeps its bytes (as FFmpeg does it).
+// 32768, not 32767, both ways: a 16 bit recording that is decoded and encoded again keeps its bytes (as FFmpeg does
+// it).
 const FULL_SCALE = 32768
 
 /** Samples at full scale ±1 → signed 16 bit; rounds to nearest, clamps what is over full scale, NaN becomes 0. */

@@ -1,6 +1,7 @@
-// What is wrong with a recording as the model of a voice, in words that the person who made it can act on.
-// Every limit stands between what real recordings measured and what noises, tones and broken files did; both are named beside it. Measured were 5 people,
-// 5 Flite and 8 eSpeak voices, the former with white and pink noise, hum, gain and overload added, and 60 signals that are no speech.
+// What is wrong with a recording as the model of a voice, in words that the person who made it can act on. Every limit
+// stands between what real recordings measured and what noises, tones and broken files did; both are named beside it.
+// Measured were 5 people, 5 Flite and 8 eSpeak voices, the former with white and pink noise, hum, gain and overload
+// added, and 60 signals that are no speech.
 import { integratedLoudness } from './loudness.ts'
 import { pitchStatistics, quantile, trackPitch } from './pitch.ts'
 import { averageSpectrum } from './spectrum.ts'
@@ -35,25 +36,32 @@ export const MIN_REFERENCE_SECONDS = 5
 /** The models listen to so much of a recording and no more. */
 const LISTENED_SECONDS = 15
 
-// −56 LUFS of 16 bit speech still has 40 dB over its rounding noise; below this a recording holds mostly the noise of its microphone.
+// −56 LUFS of 16 bit speech still has 40 dB over its rounding noise; below this a recording holds mostly the noise of
+// its microphone.
 const MIN_LOUDNESS_LUFS = -60
-// Noises and clicks: 0.0 s. Speech: 2.9 s and more; with pink noise at 5 dB 0.8 s, at 0 dB 0.2 to 1.2 s; a creaky eSpeak voice 0.5 s.
+// Noises and clicks: 0.0 s. Speech: 2.9 s and more; with pink noise at 5 dB 0.8 s, at 0 dB 0.2 to 1.2 s; a creaky
+// eSpeak voice 0.5 s.
 const MIN_VOICED_SECONDS = 0.3
-// Hums, tones, sirens, trains of clicks: up to 1.2 dB. Speech: 24 dB; with as much pink noise as speech 7.5 dB; overdriven by 30 dB 6.3 dB.
+// Hums, tones, sirens, trains of clicks: up to 1.2 dB. Speech: 24 dB; with as much pink noise as speech 7.5 dB;
+// overdriven by 30 dB 6.3 dB.
 const MIN_LEVEL_RANGE_DB = 3
-// One tone, however keyed or wavering: 0.99 of the power in five bins. Speech: at most 0.80 (a Flite voice with little above 1 kHz).
+// One tone, however keyed or wavering: 0.99 of the power in five bins. Speech: at most 0.80 (a Flite voice with little
+// above 1 kHz).
 const MAX_POWER_IN_ONE_TONE = 0.95
 const TONE_BINS_EACH_SIDE = 2
-// Hums and tones: 0.00 semitones. People: 2.6 and more; synthesisers 0.2 and more, and a robot that keeps its pitch at least pauses (range 40 dB).
+// Hums and tones: 0.00 semitones. People: 2.6 and more; synthesisers 0.2 and more, and a robot that keeps its pitch at
+// least pauses (range 40 dB).
 const MIN_PITCH_SPREAD_SEMITONES = 0.1
 const PAUSING_LEVEL_RANGE_DB = 10
 const PAUSING_VOICED_RATIO = 0.8
-// Untouched recordings: 0.00005. Overdriven by 6 dB: 0.01 to 0.03, audible; by 12 dB: 0.11 to 0.14, harsh; by 20 dB: 0.35.
+// Untouched recordings: 0.00005. Overdriven by 6 dB: 0.01 to 0.03, audible; by 12 dB: 0.11 to 0.14, harsh; by 20 dB:
+// 0.35.
 const MAX_CLIPPED_RATIO = 0.08
 const NOTICEABLE_CLIPPED_RATIO = 0.001
 // Under −20 dBFS nothing is clipped, but coarse samples often share the peak's value.
 const MIN_CLIPPED_PEAK = 0.1
-// People in quiet rooms: 24 dB and more; with noise at 20 dB 22 dB and more, at 10 dB 15 (pink) to 22 (white), at 5 dB 12 to 18.
+// People in quiet rooms: 24 dB and more; with noise at 20 dB 22 dB and more, at 10 dB 15 (pink) to 22 (white), at 5 dB
+// 12 to 18.
 const NOISY_LEVEL_RANGE_DB = 18
 
 /** Judges mono samples at `sampleRate` Hz; about 10 ms for each of the first 15 seconds. */

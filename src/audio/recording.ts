@@ -1,4 +1,5 @@
-// A decoded recording, and the only way to make one from untrusted blocks: mixed to mono, scrubbed, under caps that hold before memory is taken.
+// A decoded recording, and the only way to make one from untrusted blocks: mixed to mono, scrubbed, under caps that
+// hold before memory is taken.
 import { AudioInputError } from './audio-input-error.ts'
 
 export interface Recording {
@@ -14,7 +15,8 @@ export const MIN_SAMPLE_RATE = 4_000
 export const MAX_SAMPLE_RATE = 384_000
 export const MAX_CHANNELS = 8
 
-// 120 MB of float samples. 300 s at 96 kHz fit; the cap is there because a few kilobytes of silent FLAC can claim 300 s at 384 kHz.
+// 120 MB of float samples. 300 s at 96 kHz fit; the cap is there because a few kilobytes of silent FLAC can claim 300 s
+// at 384 kHz.
 export const MAX_SAMPLES = 30_000_000
 
 // +18 dB over full scale: far above any real overshoot, low enough that no later sum of squares overflows.

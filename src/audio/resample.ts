@@ -1,29 +1,32 @@
-// Sample rate conversion by a Kaiser-windowed sinc in polyphase form: exact length, no delay, what would alias is below −120 dB.
-// Oppenheim & Schafer, Discrete-Time Signal Processing, 7.6 (Kaiser's formulas).
+// Sample rate conversion by a Kaiser-windowed sinc in polyphase form: exact length, no delay, what would alias is below
+// −120 dB. Oppenheim & Schafer, Discrete-Time Signal Processing, 7.6 (Kaiser's formulas).
 
-// Pass band and attenuation of soxr's HQ preset, which the models' own front end uses; the stop band begins at Nyquist, so nothing folds back.
-// Matched to it on purpose: 24 → 16 kHz equals soxr's output to 128 dB. With 91.5 % and 110 dB it was 109 dB, and digits of speech tokens moved by
-// 2.7e-4 where the official code itself varies by 2e-5.
+// Pass band and attenuation of soxr's HQ preset, which the models' own front end uses; the stop band begins at Nyquist,
+// so nothing folds back. Matched to it on purpose: 24 → 16 kHz equals soxr's output to 128 dB. With 91.5 % and 110 dB
+// it was 109 dB, and digits of speech tokens moved by 2.7e-4 where the official code itself varies by 2e-5.
 const PASS_BAND = 0.9137
 const ATTENUATION_DB = 128
 const KAISER_BETA = 0.1102 * (ATTENUATION_DB - 8.7)
-// Ratios with more phases than this (say 44,101 → 24,000 Hz) are interpolated linearly between this many: error below −120 dB, and
-// an odd sample rate in a file cannot make us build a bank of 100 MB.
+// Ratios with more phases than this (say 44,101 → 24,000 Hz) are interpolated linearly between this many: error below
+// −120 dB, and an odd sample rate in a file cannot make us build a bank of 100 MB.
 const MAX_PHASES = 1024
 
 interface FilterBank {
   /** Rows of `taps` coefficients, one row per phase and one more for interpolation; each row sums to 1. */
   readonly coefficients: Float32Array
   readonly phases: number
-  /** Even; the row of phase φ reaches from `taps / 2 − 1` samples before to `taps / 2` after the input sample before the output's place. */
+  /**
+   * Even; the row of phase φ reaches from `taps / 2 − 1` samples before to `taps / 2` after the input sample before the
+   * output's place.
+   */
   readonly taps: number
 }
 
 /**
- * Mono samples at `fromHz` → at `toHz`. Output sample i lies at time i / toHz. Beyond both ends the input counts as silence. Rates are
- * whole numbers of Hz. The length is ceil(n · (toHz / fromHz)) in floating point, exactly as librosa computes it: where the true quotient is
- * whole, rounding of the ratio sometimes makes it one sample longer (37,485 samples from 22,050 to 24,000 Hz: 40,801), and the models were
- * trained on that.
+ * Mono samples at `fromHz` → at `toHz`. Output sample i lies at time i / toHz. Beyond both ends the input counts as
+ * silence. Rates are whole numbers of Hz. The length is ceil(n · (toHz / fromHz)) in floating point, exactly as librosa
+ * computes it: where the true quotient is whole, rounding of the ratio sometimes makes it one sample longer (37,485
+ * samples from 22,050 to 24,000 Hz: 40,801), and the models were trained on that.
  */
 export function resample(samples: Float32Array, fromHz: number, toHz: number): Float32Array<ArrayBuffer> {
   if (fromHz === toHz) return Float32Array.from(samples)

@@ -1,5 +1,5 @@
-// One small file of every kind that is decoded in this program, made on the spot: by our encoders, and by FFmpeg's encoders and muxers where we
-// write no such files ourselves.
+// One small file of every kind that is decoded in this program, made on the spot: by our encoders, and by FFmpeg's
+// encoders and muxers where we write no such files ourselves.
 import { encodeAudio } from '../../src/audio/encode/encoder.ts'
 import { startLibav } from '../../src/audio/libav.ts'
 import { toInt16, toLittleEndian } from '../../src/audio/pcm.ts'
@@ -14,7 +14,10 @@ export interface CorpusFile {
   readonly sampleRate: number
   /** What was encoded; every channel holds it. */
   readonly samples: Signal
-  /** Least signal-to-noise ratio of the decoded samples, in dB; undefined where the codec keeps no wave form at this rate. */
+  /**
+   * Least signal-to-noise ratio of the decoded samples, in dB; undefined where the codec keeps no wave form at this
+   * rate.
+   */
   readonly fidelityDb: number
 }
 

@@ -1,4 +1,5 @@
-// Loudness against the recommendation's own figures, EBU Tech 3341's gating cases, and numbers that pyloudnorm itself gave.
+// Loudness against the recommendation's own figures, EBU Tech 3341's gating cases, and numbers that pyloudnorm itself
+// gave.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { integratedLoudness } from '../../src/audio/loudness.ts'
@@ -32,7 +33,10 @@ test('parts within 10 LU all count, as in EBU Tech 3341 case 5', () => {
   close(integratedLoudness(programme, 48_000, 'itu'), -23 - 3.01, 0.1)
 })
 
-/** Three tones, every third quarter of a second 40 dB down; the numbers below are pyloudnorm 0.2.0's for the same formula. */
+/**
+ * Three tones, every third quarter of a second 40 dB down; the numbers below are pyloudnorm 0.2.0's for the same
+ * formula.
+ */
 function pyloudnormSignal(length: number, sampleRate: number): Float32Array {
   const wave = (hertz: number, i: number) => Math.sin((2 * Math.PI * hertz * i) / sampleRate)
   return Float32Array.from({ length }, (_, i) => {
@@ -41,7 +45,8 @@ function pyloudnormSignal(length: number, sampleRate: number): Float32Array {
   })
 }
 
-// 10,800 samples make half a step more than one block, which numpy rounds down; 13,200 make one and a half, which it rounds up.
+// 10,800 samples make half a step more than one block, which numpy rounds down; 13,200 make one and a half, which it
+// rounds up.
 for (const [sampleRate, length, expected] of [
   [24_000, 9_600, -16.302022],
   [24_000, 10_800, -16.302022],

@@ -111,9 +111,10 @@ const SYLLABLES_PER_SECOND = 4
 const SYLLABLES_PER_PHRASE = 9
 
 /**
- * Something like speech: four syllables a second, each a hiss and then a vowel over a gliding pitch, with a pause after every phrase. No words, but the
- * pitch, loudness and spectrum of a voice. `pitchHz` is about the median, `lively` how far (in semitones) syllables stray from it, `tract` scales the
- * resonances (below 1: a longer, deeper one). The loudest sample is `peak`.
+ * Something like speech: four syllables a second, each a hiss and then a vowel over a gliding pitch, with a pause after
+ * every phrase. No words, but the pitch, loudness and spectrum of a voice. `pitchHz` is about the median, `lively` how
+ * far (in semitones) syllables stray from it, `tract` scales the resonances (below 1: a longer, deeper one). The
+ * loudest sample is `peak`.
  */
 export function speechLike(
   seconds: number,

@@ -1,11 +1,15 @@
-// Which container a file claims to be, and who reads it. A claim routes; it proves nothing, so the reader checks everything again.
+// Which container a file claims to be, and who reads it. A claim routes; it proves nothing, so the reader checks
+// everything again.
 import { fileTypeFromBuffer } from 'file-type'
 import { looksLikeWav } from './wav-header.ts'
 
 export interface Container {
   /** As reported to people and in metrics. */
   readonly name: string
-  /** `wav`: ours. `libav`: FFmpeg inside this program. `ffmpeg`: an FFmpeg installed beside it, for what may not be shipped. */
+  /**
+   * `wav`: ours. `libav`: FFmpeg inside this program. `ffmpeg`: an FFmpeg installed beside it, for what may not be
+   * shipped.
+   */
   readonly reader: 'wav' | 'libav' | 'ffmpeg'
   /** FFmpeg's name of the one demuxer that may touch the file: it never gets to guess. */
   readonly demuxer: string

@@ -16,7 +16,8 @@ export type DecodeAnswer =
   | (DecodedFile & { readonly check?: RecordingCheck })
   | { readonly kind: 'refusal'; readonly reason: AudioInputReason; readonly message: string }
 
-// FFmpeg's heap starts at 32 MiB and holds a packet, a frame and the codec's tables. Without a cap a lying header could let it grow to 2 GiB.
+// FFmpeg's heap starts at 32 MiB and holds a packet, a frame and the codec's tables. Without a cap a lying header could
+// let it grow to 2 GiB.
 const MAX_WASM_BYTES = 256 * 2 ** 20
 const WASM_PAGE_BYTES = 65_536
 

@@ -1,4 +1,5 @@
-// Untrusted bytes → a recording. Every file is opened in a thread of its own, which is ended at the deadline whatever it is doing.
+// Untrusted bytes → a recording. Every file is opened in a thread of its own, which is ended at the deadline whatever
+// it is doing.
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { invariant } from '../../errors.ts'
@@ -19,7 +20,8 @@ export interface DecodeLimits {
 type Answered = Exclude<DecodeAnswer, { kind: 'refusal' }>
 type Decoded = Extract<Answered, { kind: 'recording' }>
 
-// For JavaScript objects; samples and FFmpeg's heap lie outside and have caps of their own (recording.ts, decode-thread.ts).
+// For JavaScript objects; samples and FFmpeg's heap lie outside and have caps of their own (recording.ts,
+// decode-thread.ts).
 const MAX_HEAP_MB = 128
 // A thread may take 256 MiB for FFmpeg and 240 MB for samples: more of them at a time would only make each other slow.
 const MAX_THREADS = 4
@@ -29,14 +31,18 @@ const threadFile = fileURLToPath(new URL('./decode-thread.js', import.meta.url))
 const places = new Places(MAX_THREADS)
 
 /**
- * Decodes WAV, MP3, FLAC, Ogg (Vorbis, Opus, FLAC) and WebM/Matroska, and by an installed FFmpeg MP4/M4A, AAC, AIFF, AMR and WMA. `bytes` stay
- * the caller's. Throws AudioInputError for anything wrong with them; on abort throws the signal's reason.
+ * Decodes WAV, MP3, FLAC, Ogg (Vorbis, Opus, FLAC) and WebM/Matroska, and by an installed FFmpeg MP4/M4A, AAC, AIFF,
+ * AMR and WMA. `bytes` stay the caller's. Throws AudioInputError for anything wrong with them; on abort throws the
+ * signal's reason.
  */
 export async function decodeAudio(bytes: Uint8Array, limits: DecodeLimits, signal: AbortSignal): Promise<Recording> {
   return (await decodeInThread(bytes, limits, false, signal)).recording
 }
 
-/** decodeAudio() and checkRecording(), the check in the same thread: it takes up to 200 ms, which would hold up everybody else here. */
+/**
+ * decodeAudio() and checkRecording(), the check in the same thread: it takes up to 200 ms, which would hold up
+ * everybody else here.
+ */
 export async function decodeAndCheck(
   bytes: Uint8Array,
   limits: DecodeLimits,
@@ -54,10 +60,12 @@ async function decodeInThread(
   signal: AbortSignal,
 ): Promise<Decoded> {
   using _place = await places.take(signal)
-  const deadline = AbortSignal.timeout(deadlineMs)
-  const stop = AbortSignal.any([signal, deadline])
+  const deadline = new AbortController()
+  const timer = setTimeout(() => deadline.abort(), deadlineMs)
+  const stop = AbortSignal.any([signal, deadline.signal])
   try {
-    // Copied, because a thread takes its bytes over: the caller still needs them, and they may be a part of a larger buffer.
+    // Copied, because a thread takes its bytes over: the caller still needs them, and they may be a part of a larger
+    // buffer.
     const answer = await askThread({ bytes: Uint8Array.from(bytes), maxSeconds, check }, stop)
     if (answer.kind === 'recording') return answer
     const wav = await convertToWav(bytes, answer.container, maxSeconds, stop)
@@ -66,8 +74,10 @@ async function decodeInThread(
     return { ...converted, recording: { ...converted.recording, container: answer.container.name } }
   } catch (error) {
     signal.throwIfAborted()
-    if (!deadline.aborted) throw error
+    if (!deadline.signal.aborted) throw error
     throw new AudioInputError('too_slow', 'The recording takes too long to decode; shorten it or send it as WAV.')
+  } finally {
+    clearTimeout(timer)
   }
 }
 

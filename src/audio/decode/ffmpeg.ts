@@ -1,5 +1,6 @@
-// M4A, AAC, AIFF, AMR and WMA → WAV, by an `ffmpeg` that the machine's owner has installed: there is no AAC decoder that could be shipped.
-// The child gets the file through a pipe and gives WAV back through another; it may open nothing else, and is killed on abort.
+// M4A, AAC, AIFF, AMR and WMA → WAV, by an `ffmpeg` that the machine's owner has installed: there is no AAC decoder
+// that could be shipped. The child gets the file through a pipe and gives WAV back through another; it may open nothing
+// else, and is killed on abort.
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { AudioInputError } from '../audio-input-error.ts'
@@ -13,8 +14,9 @@ const BYTES_PER_SAMPLE = 2
 const WAV_HEADER_BYTES = 4_096 // 78 without metadata, of which it copies some
 
 /**
- * A mono 16 bit WAV of the file's first audio stream, at the file's sample rate, at most a second longer than `maxSeconds` (so that its reader can
- * tell `too long` from `just right`). `command` is looked up on PATH. Throws AudioInputError; on abort throws the signal's reason.
+ * A mono 16 bit WAV of the file's first audio stream, at the file's sample rate, at most a second longer than
+ * `maxSeconds` (so that its reader can tell `too long` from `just right`). `command` is looked up on PATH. Throws
+ * AudioInputError; on abort throws the signal's reason.
  */
 export async function convertToWav(
   bytes: Uint8Array,
@@ -58,8 +60,8 @@ export async function convertToWav(
 function ffmpegArguments({ demuxer }: Container, maxSeconds: number): string[] {
   return [
     ...['-nostdin', '-hide_banner', '-loglevel', 'error', '-max_alloc', `${MAX_ALLOCATION_BYTES}`, '-threads', '1'],
-    // The demuxer is named, so that none is chosen that opens other files, such as playlists. `cache` lets it seek in the pipe: in what phones
-    // record, the table of contents comes last.
+    // The demuxer is named, so that none is chosen that opens other files, such as playlists. `cache` lets it seek in
+    // the pipe: in what phones record, the table of contents comes last.
     ...['-protocol_whitelist', 'cache,pipe', '-read_ahead_limit', '-1', '-f', demuxer, '-i', 'cache:pipe:0'],
     ...['-map', '0:a:0', '-vn', '-sn', '-dn', '-ac', '1', '-t', `${maxSeconds + 1}`, '-c:a', 'pcm_s16le'],
     ...['-f', 'wav', 'pipe:1'],

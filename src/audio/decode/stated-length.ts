@@ -5,8 +5,9 @@ const ID3_HEADER_BYTES = 10
 const MAX_FRAME_BYTES = 2_881
 
 /**
- * True if the duration that FFmpeg reports comes from the header: always for native FLAC; for MP3 if its first frame is an info frame (else it is a
- * guess from the file size and the first bit rate). Ogg states nothing; in WebM a guess cannot be told from a statement.
+ * True if the duration that FFmpeg reports comes from the header: always for native FLAC; for MP3 if its first frame is
+ * an info frame (else it is a guess from the file size and the first bit rate). Ogg states nothing; in WebM a guess
+ * cannot be told from a statement.
  */
 export function statesItsLength(bytes: Uint8Array, containerName: string): boolean {
   if (containerName === 'flac') return true

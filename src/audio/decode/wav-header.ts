@@ -97,8 +97,8 @@ function readFormat(bytes: Uint8Array, view: DataView, { offset, size }: Chunk) 
 }
 
 /**
- * Streaming writers cannot know the size: FFmpeg says FFFFFFFF, SoX 7FFFF000 and the like, others (and recorders that died) 0.
- * In RF64 the true size is in ds64, where all ones again mean unknown.
+ * Streaming writers cannot know the size: FFmpeg says FFFFFFFF, SoX 7FFFF000 and the like, others (and recorders that
+ * died) 0. In RF64 the true size is in ds64, where all ones again mean unknown.
  */
 function promised(data: Chunk, view: DataView, longDataBytes: number | undefined): number | undefined {
   if (data.size === 0xffffffff) return Number.isSafeInteger(longDataBytes) ? longDataBytes : undefined

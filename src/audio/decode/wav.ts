@@ -1,4 +1,5 @@
-// WAV files → mono samples: PCM of 8 to 32 bits, 32 and 64 bit float, A-law, µ-law. Compressed WAVs are refused by name, never guessed.
+// WAV files → mono samples: PCM of 8 to 32 bits, 32 and 64 bit float, A-law, µ-law. Compressed WAVs are refused by
+// name, never guessed.
 import { AudioInputError } from '../audio-input-error.ts'
 import { checkLength, checkShape, type Recording, scrub } from '../recording.ts'
 import { findWavLayout, type WavLayout } from './wav-header.ts'
@@ -20,10 +21,14 @@ const FORMAT_NAMES: Readonly<Record<number, string>> = {
   353: 'WMA',
 }
 
-// A cut upload loses far more, a writer that counts its header or a half-written last block far less: 20 ms may be missing unremarked.
+// A cut upload loses far more, a writer that counts its header or a half-written last block far less: 20 ms may be
+// missing unremarked.
 const FORGIVEN_SECONDS = 0.02
 
-/** Reads a WAV file as a whole; samples are exact (integers divided by their full scale), channels are averaged. Throws AudioInputError. */
+/**
+ * Reads a WAV file as a whole; samples are exact (integers divided by their full scale), channels are averaged. Throws
+ * AudioInputError.
+ */
 export function decodeWav(bytes: Uint8Array, maxSeconds: number): Recording {
   const layout = findWavLayout(bytes)
   const { channels, sampleRate, blockAlign, dataOffset } = layout
@@ -65,7 +70,10 @@ function readerOf(formatTag: number, bitsPerSample: number, bytesPerSample: numb
   return undefined
 }
 
-/** By bytes per sample. Odd widths (12, 20 bits) sit at the top of their bytes, so that the full scale is that of the bytes. */
+/**
+ * By bytes per sample. Odd widths (12, 20 bits) sit at the top of their bytes, so that the full scale is that of the
+ * bytes.
+ */
 const PCM_READERS: Readonly<Record<number, ReadSample>> = {
   1: (view, offset) => (view.getUint8(offset) - 128) / 128,
   2: (view, offset) => view.getInt16(offset, true) / 32768,

@@ -1,4 +1,5 @@
-// MP3, FLAC, Ogg and WebM → mono samples, by the FFmpeg inside this program. For a worker thread: it blocks, and hostile files go through it.
+// MP3, FLAC, Ogg and WebM → mono samples, by the FFmpeg inside this program. For a worker thread: it blocks, and
+// hostile files go through it.
 import { AudioInputError } from '../audio-input-error.ts'
 import { type Libav, type LibavFrame, type LibavPacket, type LibavStream, startLibav } from '../libav.ts'
 import { type Recording, RecordingCollector } from '../recording.ts'
@@ -6,7 +7,8 @@ import type { Container } from './container.ts'
 import { statesItsLength } from './stated-length.ts'
 
 const FILE_NAME = 'recording'
-// Read in steps of this many bytes, decode packet by packet: two bytes of Opus become 120 ms, so the caps are asked after every packet.
+// Read in steps of this many bytes, decode packet by packet: two bytes of Opus become 120 ms, so the caps are asked
+// after every packet.
 const READ_BYTES = 16_384
 // Encoders round their durations up and cut in whole packets: half a second less than stated passes as complete.
 const FORGIVEN_SECONDS = 0.5
@@ -69,7 +71,10 @@ async function openStream(libav: Libav, container: Container): Promise<{ demuxer
   return { demuxer, stream }
 }
 
-/** Every packet through the decoder, every frame into the collector; counts the packets that the decoder took and those it refused. */
+/**
+ * Every packet through the decoder, every frame into the collector; counts the packets that the decoder took and those
+ * it refused.
+ */
 async function decodeStream(
   libav: Libav,
   demuxer: number,

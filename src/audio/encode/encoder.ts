@@ -18,8 +18,8 @@ const ENCODERS: Readonly<Record<AudioFormat, (sampleRate: number) => AudioEncode
 }
 
 /**
- * An encoder of mono samples at `sampleRate` Hz (24,000 works in every format). The same samples give the same bytes, however they are cut.
- * The caller disposes of it, finished or not.
+ * An encoder of mono samples at `sampleRate` Hz (24,000 works in every format). The same samples give the same bytes,
+ * however they are cut. The caller disposes of it, finished or not.
  */
 export async function createEncoder(format: AudioFormat, sampleRate: number): Promise<AudioEncoder> {
   return ENCODERS[format](sampleRate)

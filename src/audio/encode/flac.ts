@@ -1,4 +1,5 @@
-// FLAC, 16 bit mono: frames by FFmpeg's encoder, the head written here, so that it can be sent first as `unknown` and completed at the end.
+// FLAC, 16 bit mono: frames by FFmpeg's encoder, the head written here, so that it can be sent first as `unknown` and
+// completed at the end.
 import { createHash } from 'node:crypto'
 import { invariant } from '../../errors.ts'
 import { type Libav, startLibav } from '../libav.ts'
@@ -71,8 +72,8 @@ export class FlacEncoder implements AudioEncoder {
   }
 
   /**
-   * When the encoder has been flushed, its STREAMINFO holds the frame sizes and the number of samples. The MD5 of the samples is ours: in the
-   * WebAssembly build the encoder's own is wrong, and `flac -t` refuses the file.
+   * When the encoder has been flushed, its STREAMINFO holds the frame sizes and the number of samples. The MD5 of the
+   * samples is ours: in the WebAssembly build the encoder's own is wrong, and `flac -t` refuses the file.
    */
   finalHead(): Uint8Array {
     const streamInfo = this.#streamInfo()

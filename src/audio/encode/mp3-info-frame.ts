@@ -1,5 +1,5 @@
-// The info frame of an MP3 file: a silent frame in which LAME's tag tells a player what to cut off. Offsets as LAME 3.100 writes them
-// (libmp3lame/VbrTag.c; http://gabriel.mp3-tech.org/mp3infotag.html).
+// The info frame of an MP3 file: a silent frame in which LAME's tag tells a player what to cut off. Offsets as LAME
+// 3.100 writes them (libmp3lame/VbrTag.c; http://gabriel.mp3-tech.org/mp3infotag.html).
 
 /** The whole file, as it is known at the end. */
 export interface Mp3Totals {
@@ -31,7 +31,10 @@ export const samplesPerFrame = (sampleRate: number) => (sampleRate < 32_000 ? 57
 export const bytesPerFrame = ({ sampleRate, kilobitsPerSecond }: Mp3StreamFacts) =>
   (samplesPerFrame(sampleRate) * kilobitsPerSecond * 125) / sampleRate
 
-/** Without totals it gives the delay alone: a stream starts at the right sample and ends up to two frames late, in silence. */
+/**
+ * Without totals it gives the delay alone: a stream starts at the right sample and ends up to two frames late, in
+ * silence.
+ */
 export function mp3InfoFrame(stream: Mp3StreamFacts, totals: Mp3Totals | undefined): Uint8Array<ArrayBuffer> {
   const frame = Buffer.alloc(Math.floor(bytesPerFrame(stream)))
   frame.set(stream.header)

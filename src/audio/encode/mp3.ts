@@ -1,5 +1,5 @@
-// MP3 by LAME, constant bit rate, mono. LAME's streaming interface writes no info frame, so we do: with it players cut off the codec's delay
-// and padding, and the decoded file is exactly as long as the samples were.
+// MP3 by LAME, constant bit rate, mono. LAME's streaming interface writes no info frame, so we do: with it players cut
+// off the codec's delay and padding, and the decoded file is exactly as long as the samples were.
 import { createMp3Encoder } from 'wasm-media-encoders'
 import { invariant } from '../../errors.ts'
 import { concatBytes } from '../pcm.ts'
@@ -50,7 +50,8 @@ export class Mp3Encoder implements AudioEncoder {
 
   finalHead(): Uint8Array {
     invariant(this.#stream, 'the MP3 encoder was asked for totals before it finished')
-    // At a constant bit rate LAME pads single frames by a byte so that the sum is never off by a whole one: rounding gives the true count.
+    // At a constant bit rate LAME pads single frames by a byte so that the sum is never off by a whole one: rounding
+    // gives the true count.
     const frames = Math.round(this.#bytes / bytesPerFrame(this.#stream))
     const padding = frames * samplesPerFrame(this.#sampleRate) - ENCODER_DELAY - this.#samples
     return mp3InfoFrame(this.#stream, { frames, bytes: this.#bytes, padding, crc: this.#crc })

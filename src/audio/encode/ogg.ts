@@ -15,8 +15,8 @@ export class OggStream {
   }
 
   /**
-   * One page that holds `packets` whole. `granule` is the position after the last of them, in the codec's unit. A packet of n bytes takes
-   * n / 255 + 1 of the 255 entries of a page's table; the caller keeps below that.
+   * One page that holds `packets` whole. `granule` is the position after the last of them, in the codec's unit. A
+   * packet of n bytes takes n / 255 + 1 of the 255 entries of a page's table; the caller keeps below that.
    */
   page(packets: readonly Uint8Array[], granule: number, { last = false } = {}): Uint8Array<ArrayBuffer> {
     const lacing = packets.flatMap((packet) => [

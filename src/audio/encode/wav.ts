@@ -1,4 +1,5 @@
-// 16 bit mono WAV. While streaming, the sizes are FFFFFFFF: the convention for `until the end of the file` (FFmpeg writes and reads it).
+// 16 bit mono WAV. While streaming, the sizes are FFFFFFFF: the convention for `until the end of the file` (FFmpeg
+// writes and reads it).
 import { toInt16, toLittleEndian } from '../pcm.ts'
 import type { AudioEncoder } from './audio-encoder.ts'
 

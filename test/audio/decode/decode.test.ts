@@ -1,4 +1,5 @@
-// Decoding from outside: every container to the samples that were encoded, and the thread's deadline, caps and refusals.
+// Decoding from outside: every container to the samples that were encoded, and the thread's deadline, caps and
+// refusals.
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
@@ -33,7 +34,8 @@ for (const file of corpus) {
       recording.sampleRate === file.sampleRate
         ? recording.samples
         : resample(recording.samples, recording.sampleRate, file.sampleRate)
-    // Matroska has times in milliseconds: FFmpeg drops up to one short block of Vorbis (128 samples) that starts before 0.
+    // Matroska has times in milliseconds: FFmpeg drops up to one short block of Vorbis (128 samples) that starts before
+    // 0.
     const missing = file.samples.length - samples.length
     assert.ok(missing === 0 || (file.container === 'webm' && missing === 128), `${missing} samples are missing`)
     const ratio = signalToNoiseDb(file.samples.subarray(missing), samples)

@@ -1,4 +1,5 @@
-// The FFmpeg beside us: what it converts where it is installed, what is said where it is not, and that it never outlives its welcome.
+// The FFmpeg beside us: what it converts where it is installed, what is said where it is not, and that it never
+// outlives its welcome.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'

@@ -1,4 +1,5 @@
-// Files made to break a decoder: mutations of every kind of file, and small files that claim or unfold to enormous lengths.
+// Files made to break a decoder: mutations of every kind of file, and small files that claim or unfold to enormous
+// lengths.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { AudioInputError } from '../../../src/audio/audio-input-error.ts'
@@ -18,7 +19,10 @@ const corpus = await makeCorpus(0.5)
 type Random = () => number
 const below = (random: Random, limit: number) => Math.floor(random() * limit)
 
-/** One of: cut short, bits flipped, a stretch of noise, a stretch removed, doubled, or taken from another file; the header often among it. */
+/**
+ * One of: cut short, bits flipped, a stretch of noise, a stretch removed, doubled, or taken from another file; the
+ * header often among it.
+ */
 function mutate(bytes: Uint8Array, other: Uint8Array, random: Random): Uint8Array {
   const at = below(random, random() < 0.5 ? Math.min(200, bytes.length) : bytes.length)
   const length = 1 + below(random, random() < 0.5 ? 8 : 2_000)

@@ -1,4 +1,5 @@
-// Every encoder: streamed against whole, byte for byte; decoded against encoded, length and sound; and the heads that only the end can fill in.
+// Every encoder: streamed against whole, byte for byte; decoded against encoded, length and sound; and the heads that
+// only the end can fill in.
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
