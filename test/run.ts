@@ -49,7 +49,6 @@ async function main(): Promise<void> {
   if (interrupted.signal.aborted) tally.failed.push('interrupted')
   else await runOnSecondDatabase(files.filter(usesDatabase), tally)
   await failOnLeftovers(folder, temporaryFolder, tally)
-  rmSync(folder, { recursive: true, force: true })
 
   if (tally.passed + tally.failed.length === 0) tally.failed.push('no test was run')
   for (const skipped of tally.skipped) console.log(`SKIPPED ${skipped}`)
@@ -111,6 +110,11 @@ async function failOnLeftovers(folder: string, temporaryFolder: string, tally: T
     process.kill(stray.pid, 'SIGKILL')
   }
   for (const name of readdirSync(temporaryFolder)) tally.failed.push(`left in the temporary folder: ${name}`)
+  try {
+    rmSync(folder, { recursive: true, force: true })
+  } catch (error) {
+    tally.failed.push(`left, and cannot be removed: ${error instanceof Error ? error.message : error}`)
+  }
 }
 
 await main()

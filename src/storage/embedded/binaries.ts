@@ -1,7 +1,7 @@
 // The PostgreSQL programs that npm has installed for this platform, made runnable.
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { cp, mkdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises'
+import { copyFile, mkdir, readdir, readFile, readlink, rename, rm, stat, symlink } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { promisify } from 'node:util'
@@ -83,10 +83,7 @@ async function copyPackage(packageFolder: string, folder: string): Promise<strin
   const unfinished = `${copy}.${randomBytes(4).toString('hex')}.unfinished`
   try {
     await mkdir(unfinished, { mode: 0o755 })
-    await cp(path.join(packageFolder, 'native'), path.join(unfinished, 'native'), {
-      recursive: true,
-      verbatimSymlinks: true,
-    })
+    await copyFolder(path.join(packageFolder, 'native'), path.join(unfinished, 'native'))
     await makeLibraryLinks(unfinished)
     await rename(unfinished, copy)
   } catch (error) {
@@ -94,6 +91,17 @@ async function copyPackage(packageFolder: string, folder: string): Promise<strin
     if (!(await exists(copy))) throw error // else another process was first
   }
   return copy
+}
+
+/** Unlike fs.cp, makes folders that can be written to, also where the originals cannot. */
+async function copyFolder(from: string, to: string): Promise<void> {
+  await mkdir(to, { mode: 0o755 })
+  for (const entry of await readdir(from, { withFileTypes: true })) {
+    const [source, target] = [path.join(from, entry.name), path.join(to, entry.name)]
+    if (entry.isDirectory()) await copyFolder(source, target)
+    else if (entry.isSymbolicLink()) await symlink(await readlink(source), target)
+    else await copyFile(source, target)
+  }
 }
 
 async function exists(file: string): Promise<boolean> {
