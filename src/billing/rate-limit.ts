@@ -42,16 +42,17 @@ export async function takeRequest(db: Database, subject: string, perMinute: numb
     where subject = ${subject} and not exists (select from taken)
   `
   const { rows } = await retryTransient(() => statement.execute(db))
-  const nowUs = rows[0]?.nowUs ?? Date.now() * 1000
-  // No row: refused by a row that did not exist yet when the statement began. Its limit is all used.
-  const { allowed, arrivalUs } = rows[0] ?? { allowed: false, arrivalUs: nowUs + MINUTE_US }
-  const aheadUs = Math.max(0, arrivalUs - nowUs)
+  const { allowed, arrivalUs, nowUs } = rows[0] ?? { allowed: false, arrivalUs: 0, nowUs: Date.now() * 1000 }
+  // A refused request reads the row as it was when the statement began, if it was there. Where that does not explain the refusal, others
+  // have been quicker since, and the limit is all used.
+  const isOutdated = !allowed && arrivalUs + spacingUs <= nowUs + MINUTE_US
+  const aheadUs = isOutdated ? MINUTE_US : Math.max(0, arrivalUs - nowUs)
   return {
     allowed,
     limit: perMinute,
     remaining: allowed ? Math.floor((MINUTE_US - aheadUs) / spacingUs) : 0,
     resetAt: new Date((nowUs + aheadUs) / 1000),
-    retryAfterSeconds: allowed ? 0 : Math.max(0, aheadUs + spacingUs - MINUTE_US) / 1_000_000,
+    retryAfterSeconds: allowed ? 0 : (aheadUs + spacingUs - MINUTE_US) / 1_000_000,
   }
 }
 
