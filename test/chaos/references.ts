@@ -1,0 +1,59 @@
+// The reference recordings of the orders, sent in every way the contract knows.
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Order } from './customers.ts'
+
+export interface References extends AsyncDisposable {
+  /** The body of an order and the header that goes with it. */
+  encode(order: Order): { headers: Record<string, string>; body: string | FormData }
+}
+
+/** `recording` is a file that can be cloned. It is uploaded once, and served from this machine for references by URL. */
+export async function prepareReferences(baseUrl: string, apiKey: string, recording: Uint8Array): Promise<References> {
+  const inline = `data:audio/wav;base64,${Buffer.from(recording).toString('base64')}`
+  const site = createServer((request, response) => {
+    if (request.url === '/me.wav') response.writeHead(200, { 'content-type': 'audio/wav' }).end(recording)
+    else response.writeHead(404).end()
+  })
+  site.listen(0, '127.0.0.1')
+  await once(site, 'listening')
+  const siteUrl = `http://127.0.0.1:${(site.address() as AddressInfo).port}`
+  const urls: Record<Exclude<Order['reference'], 'file'>, string> = {
+    inline,
+    upload: await upload(baseUrl, apiKey, inline),
+    link: `${siteUrl}/me.wav`,
+    broken: `${siteUrl}/gone.wav`,
+  }
+  return {
+    encode({ text, format, seed, reference }) {
+      if (reference !== 'file') {
+        const body = { text, seed, output_format: format, reference_audio: urls[reference] }
+        const headers: Record<string, string> = { 'content-type': 'application/json' }
+        return { headers, body: JSON.stringify(body) }
+      }
+      const body = new FormData()
+      body.set('text', text)
+      body.set('seed', String(seed))
+      body.set('output_format', format)
+      body.set('reference_audio', new Blob([Uint8Array.from(recording)], { type: 'audio/wav' }), 'me.wav')
+      return { headers: {}, body }
+    },
+    async [Symbol.asyncDispose]() {
+      site.closeAllConnections()
+      site.close()
+      await once(site, 'close')
+    },
+  }
+}
+
+async function upload(baseUrl: string, apiKey: string, dataUri: string): Promise<string> {
+  const response = await fetch(`${baseUrl}/v1/upload-asset`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-api-key': apiKey },
+    body: JSON.stringify({ data_urls: [dataUri] }),
+  })
+  const { urls = [] } = (await response.json()) as { urls?: string[] }
+  if (!urls[0]) throw new Error(`The upload was answered with ${response.status}.`)
+  return urls[0]
+}
