@@ -1,0 +1,187 @@
+// What a compiled model costs on this machine, stage by stage: loading, a voice, the language model, the decoder, and a piece of speech.
+// `node build/bench/engine.bench.js FOLDER [--threads 0] [--rounds 5]`, FOLDER being a compiled model; the last line is the result as
+// JSON. Of everything the median over the rounds; `foreign` is how many cores others kept busy meanwhile: above 0.3, do not trust a row.
+import { execFileSync } from 'node:child_process'
+import os from 'node:os'
+import path from 'node:path'
+import { parseArgs } from 'node:util'
+import { resample } from '../src/audio/resample.ts'
+import { packageRoot } from '../src/config.ts'
+import { openBundle } from '../src/engine/bundle.ts'
+import { createChatterboxEngine } from '../src/engine/chatterbox/chatterbox.ts'
+import { Flow } from '../src/engine/chatterbox/decoder/flow.ts'
+import { MEL_BANDS, SAMPLE_RATE, SAMPLES_PER_FRAME } from '../src/engine/chatterbox/decoder/frame-rates.ts'
+import { harmonicSource, startOfHarmonics } from '../src/engine/chatterbox/decoder/harmonic-source.ts'
+import { Vocoder } from '../src/engine/chatterbox/decoder/vocoder.ts'
+import { SpeechLm } from '../src/engine/chatterbox/tokens/speech-lm.ts'
+import { T3 } from '../src/engine/chatterbox/tokens/t3.ts'
+import { type Conditionals, fromVoice } from '../src/engine/chatterbox/voice/conditionals.ts'
+import type { Engine, Sampling } from '../src/engine/engine.ts'
+import { randomNumbers } from '../src/engine/random.ts'
+import { makeNoise } from '../test/harness/synthetic-voice.ts'
+
+/** 10 s of speech; 50 letters are at most 250 tokens, which random weights use up. */
+const SPEECH_TOKENS = 250
+const TEXT = 'The quick brown fox jumps over the lazy dog and then sits down.'
+const SAMPLING: Sampling = { temperature: 0.8, topK: 1000, topP: 0.95, minP: 0, repetitionPenalty: 1.2 }
+/** Where a step is measured: voice, text and 300 tokens. */
+const PAST = 700
+const STEPS = 25
+const BATCHES = [1, 2, 4]
+
+interface Row {
+  readonly stage: string
+  readonly ms: number
+  /** Milliseconds of processor time, all threads together. */
+  readonly coreMs: number
+  readonly foreign: number
+  readonly rssMB: number
+  readonly note: string
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { threads: { type: 'string', default: '0' }, rounds: { type: 'string', default: '5' } },
+})
+const rounds = Number(values.rounds)
+const threads = Number(values.threads) || Math.min(8, os.availableParallelism())
+const bundle = await openBundle(positionals[0] ?? '')
+const graphFile = (name: string) => bundle.path(`${name}.onnx`)
+const signal = new AbortController().signal
+const rows: Row[] = []
+
+const voice = await measureEngine()
+await measureLanguageModel(voice)
+await measureSteps()
+await measureDecoder(voice.decoder)
+console.table(rows)
+const { model, precision, version } = bundle.manifest
+console.log(JSON.stringify({ bench: 'engine', ...describeMachine(), model, precision, version, threads, rounds, rows }))
+
+/** Runs a task some times and records the median of each number; returns the last result. */
+async function measure<T>(
+  stage: string,
+  times: number,
+  task: () => Promise<T>,
+  note: (result: T, median: { readonly ms: number; readonly coreMs: number }) => string = () => '',
+): Promise<T> {
+  const samples: { ms: number; coreMs: number; foreign: number }[] = []
+  let last: T | undefined
+  for (let i = 0; i < times; i++) {
+    const [begin, cpu, busy] = [performance.now(), process.cpuUsage(), busyMs()]
+    last = await task()
+    const ms = performance.now() - begin
+    const { user, system } = process.cpuUsage(cpu)
+    const coreMs = (user + system) / 1000
+    samples.push({ ms, coreMs, foreign: Math.max(0, (busyMs() - busy - coreMs) / ms) })
+  }
+  const median = (key: keyof (typeof samples)[number], digits = 1) => {
+    const sorted = samples.map((sample) => sample[key]).toSorted((a, b) => a - b)
+    return Number((sorted[sorted.length >> 1] ?? Number.NaN).toFixed(digits))
+  }
+  const result = last as T
+  const medians = { ms: median('ms'), coreMs: median('coreMs'), foreign: median('foreign', 2) }
+  rows.push({
+    stage,
+    ...medians,
+    rssMB: Math.round(process.memoryUsage().rss / 1e6),
+    note: note(result, medians),
+  })
+  return result
+}
+
+/** The whole engine as it is served: loading, a voice, and a piece of speech. */
+async function measureEngine(): Promise<Conditionals> {
+  const samples = makeSpeechLike(12)
+  const engine = await measure('load engine', 1, () => createChatterboxEngine(bundle.folder, { threads }))
+  const recording = { samples, sampleRate: SAMPLE_RATE, normLoudness: true }
+  const voice = await measure('encode voice (12 s)', Math.min(3, rounds), () => engine.encodeVoice(recording, signal))
+  const speak = () => collect(engine, { text: TEXT, index: 0, voice, sampling: SAMPLING, seed: 1 })
+  await speak()
+  await measure('piece of speech, warm voice', rounds, speak, (samples, { ms, coreMs }) => {
+    const seconds = samples / SAMPLE_RATE
+    const [factor, cost] = [ms, coreMs].map((time) => (time / 1000 / seconds).toFixed(2))
+    return `${seconds.toFixed(1)} s of audio, real-time factor ${factor}, ${cost} core-seconds per second`
+  })
+  await engine[Symbol.asyncDispose]()
+  return fromVoice(voice)
+}
+
+async function collect(engine: Engine, piece: Parameters<Engine['synthesize']>[0]): Promise<number> {
+  let samples = 0
+  for await (const chunk of engine.synthesize(piece, signal)) samples += chunk.samples.length
+  return samples
+}
+
+async function measureLanguageModel(voice: Conditionals): Promise<void> {
+  const options = { threads, slots: Math.max(...BATCHES), positions: 1536, voiceCacheBytes: 1 }
+  const textTokens = Array.from({ length: 24 }, (_, i) => 200 + 31 * i)
+  const say = (lm: SpeechLm, seed: number, maxTokens: number) =>
+    lm.generate(
+      { textTokens, voice, sampling: SAMPLING, uniform: randomNumbers(seed, 0, 1).uniform, maxTokens },
+      signal,
+    )
+  {
+    await using lm = await SpeechLm.open(graphFile, options)
+    await measure('first token, cold voice', rounds, () => say(lm, 1, 1))
+  }
+  await using lm = await SpeechLm.open(graphFile, { ...options, voiceCacheBytes: 256e6 })
+  await say(lm, 1, 1)
+  await measure('first token, warm voice', rounds, () => say(lm, 1, 1))
+  for (const batch of BATCHES) {
+    const tokensOf = () => Promise.all(Array.from({ length: batch }, (_, i) => say(lm, i + 1, SPEECH_TOKENS)))
+    await measure(`${batch} × ${SPEECH_TOKENS} speech tokens`, Math.min(3, rounds), tokensOf, (spoken, { ms }) => {
+      const count = spoken.reduce((sum, { tokens }) => sum + tokens.length, 0)
+      return `${((1000 * count) / ms).toFixed(1)} tokens/s`
+    })
+  }
+}
+
+async function measureSteps(): Promise<void> {
+  await using t3 = await T3.open(graphFile('t3'), { threads, slots: Math.max(...BATCHES), positions: 1024 })
+  for (const batch of BATCHES) {
+    const embeddings = makeNoise(batch * t3.width, 1)
+    const step = () => t3.forward({ firstSlot: 0, lengths: Array(batch).fill(PAST), embeddings })
+    await step()
+    await measure(`step past ${PAST}, batch ${batch}`, STEPS, step, () => (t3.inPlace ? 'in place' : 'copying'))
+  }
+}
+
+async function measureDecoder(voice: Conditionals['decoder']): Promise<void> {
+  const tokens = Int32Array.from({ length: SPEECH_TOKENS + 3 }, (_, i) => (i * 7919) % 6561)
+  const frames = 2 * tokens.length
+  const noise = makeNoise(2 * (voice.tokens.length + tokens.length) * MEL_BANDS, 1)
+  await using flow = await measure('load flow', 1, () => Flow.open(graphFile, { threads }))
+  const mel = await measure('flow', rounds, () => flow.decode(tokens, voice, noise, signal))
+  await using vocoder = await measure('load vocoder', 1, () => Vocoder.open(graphFile, { threads }))
+  const { f0, mix } = await measure('pitch', rounds, () => vocoder.pitch(mel))
+  const randomness = { phases: new Float32Array(9), noise: makeNoise(frames * SAMPLES_PER_FRAME, 1) }
+  const source = await measure('source', rounds, async () => harmonicSource(f0, mix, randomness, startOfHarmonics()))
+  await measure('vocoder', rounds, () => vocoder.samples(mel, source))
+}
+
+/** Noise in syllables: loud enough to count as speech. */
+function makeSpeechLike(seconds: number): Float32Array {
+  const noise = resample(makeNoise(seconds * 8000, 0.3), 8000, SAMPLE_RATE)
+  return noise.map((sample, i) => sample * Math.sin((Math.PI * 4 * i) / SAMPLE_RATE) ** 2)
+}
+
+/** Milliseconds that all processors together have been busy since the machine started. */
+function busyMs(): number {
+  return os.cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0)
+}
+
+function describeMachine() {
+  const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], {
+    cwd: path.resolve(packageRoot),
+    encoding: 'utf8',
+  })
+  const [cpu] = os.cpus()
+  return {
+    date: new Date().toISOString(),
+    commit: commit.trim(),
+    cpu: cpu?.model.trim(),
+    cores: os.cpus().length,
+    node: process.version,
+  }
+}
