@@ -6,8 +6,8 @@ import { fadeIn } from './fade-in.ts'
 import { Flow } from './flow.ts'
 import { MEL_BANDS } from './frame-rates.ts'
 import { harmonicSource, noiseGain, startOfHarmonics } from './harmonic-source.ts'
+import { soundsOf, TRAILING_SILENCE } from './sounds.ts'
 import { SpeechStream } from './speech-stream.ts'
-import { soundsOf, TRAILING_SILENCE } from './speech-tokens.ts'
 import { Vocoder } from './vocoder.ts'
 
 /** What a piece's randomness is a function of. */

@@ -11,7 +11,7 @@ import { fadeIn } from './fade-in.ts'
 import type { Flow } from './flow.ts'
 import { FRAMES_PER_TOKEN, MEL_BANDS, SAMPLES_PER_FRAME } from './frame-rates.ts'
 import { type HarmonicCycles, harmonicSource, noiseGain, startOfHarmonics } from './harmonic-source.ts'
-import { soundsOf, TRAILING_SILENCE } from './speech-tokens.ts'
+import { soundsOf, TRAILING_SILENCE } from './sounds.ts'
 import type { Pitch, Vocoder } from './vocoder.ts'
 
 /** The encoder looks this many tokens ahead; the mel of a window's last ones is not final. */
