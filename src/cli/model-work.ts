@@ -4,6 +4,7 @@ import { CheckpointError } from '../compile/checkpoint/checkpoint-error.ts'
 import type { CompileProgress } from '../compile/compile.ts'
 import { HubError } from '../compile/hub/hub-error.ts'
 import { PRECISIONS } from '../compile/quantize.ts'
+import { SelfTestError } from '../compile/self-test.ts'
 import { INSTALLABLE_MODELS, type InstallableModel } from '../engine/installed-models.ts'
 import { createProgressBar, type ProgressBar } from './progress-bar.ts'
 import { UsageError } from './usage-error.ts'
@@ -27,7 +28,7 @@ export const showCompile =
   ({ step, done, total }: CompileProgress): void =>
     bar.update(done / total, `compiling ${step}`)
 
-/** Runs the work with a progress bar and an end to it at Ctrl-C. */
+/** Runs the work with a progress bar and an end to it at Ctrl-C or SIGTERM. */
 export async function withModelWork<T>(
   interrupted: string,
   work: (bar: ProgressBar, signal: AbortSignal) => Promise<T>,
@@ -35,16 +36,18 @@ export async function withModelWork<T>(
   const controller = new AbortController()
   const stop = () => controller.abort()
   process.once('SIGINT', stop)
+  process.once('SIGTERM', stop)
   const bar = createProgressBar(process.stderr, { silent: process.stderr.isTTY !== true })
   try {
     return await work(bar, controller.signal)
   } catch (error) {
     if (controller.signal.aborted) throw new UsageError(interrupted)
-    if (error instanceof CheckpointError || error instanceof HubError)
+    if (error instanceof CheckpointError || error instanceof HubError || error instanceof SelfTestError)
       throw new UsageError(error.message, { cause: error })
     throw error
   } finally {
     bar.close()
     process.removeListener('SIGINT', stop)
+    process.removeListener('SIGTERM', stop)
   }
 }

@@ -1,6 +1,6 @@
 // Checkpoint folder → bundle folder: every graph of the model, its tokenizer, its default voice, and a manifest with checksums.
 import { createHash } from 'node:crypto'
-import { copyFile, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readdir, rename, rm, stat, statfs, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { version as packageVersion } from '../config.ts'
@@ -14,7 +14,7 @@ import {
 } from '../engine/bundle.ts'
 import { readTokenizer, TOKENIZER_FILES } from '../engine/chatterbox/text/tokenizer.ts'
 import { toVoice } from '../engine/chatterbox/voice/conditionals.ts'
-import type { InstallableModel } from '../engine/installed-models.ts'
+import { type InstallableModel, replacedFolder } from '../engine/installed-models.ts'
 import { writeVoice } from '../engine/voice-file.ts'
 import { CheckpointError } from './checkpoint/checkpoint-error.ts'
 import { SafetensorsFile } from './checkpoint/safetensors.ts'
@@ -38,16 +38,23 @@ export interface CompileOptions {
   /** Needed only where the folder holds both language models. */
   readonly model?: InstallableModel
   readonly precision: Precision
+  /** Where the checkpoint came from, for the manifest. */
+  readonly origin?: Manifest['origin']
+  /** Tries the finished work folder before it replaces what is there; throws if it is no good. */
+  readonly verify?: (folder: string) => Promise<void>
   /** Told before each step. */
   readonly onProgress?: (progress: CompileProgress) => void
 }
 
 export interface CompileProgress {
-  /** The graph that is being made, or `checksums`. */
+  /** The graph that is being made, `checksums`, or `self-test`. */
   readonly step: string
   readonly done: number
   readonly total: number
 }
+
+/** The largest a bundle has been, of what its checkpoint takes: Nano's, 0.79 in fp32 and 0.66 in int8; and some room. */
+const SHARE_OF_CHECKPOINT: Readonly<Record<Precision, number>> = { fp32: 0.85, int8: 0.7, int4: 0.7 }
 
 /** Compiles a checkpoint. Throws CheckpointError for anything wrong with it, and leaves nothing behind when it fails or is aborted. */
 export async function compileCheckpoint(options: CompileOptions, signal: AbortSignal): Promise<Manifest> {
@@ -58,7 +65,8 @@ export async function compileCheckpoint(options: CompileOptions, signal: AbortSi
   await rm(work, { recursive: true, force: true })
   await mkdir(work, { recursive: true })
   try {
-    const { ignored, dimensions } = await compileGraphs(options, model, work, signal)
+    await demandSpace(from, sources, work, options.precision)
+    const { ignored, dimensions, steps } = await compileGraphs(options, model, work, signal)
     for (const file of TOKENIZER_FILES)
       if (sources.includes(file)) await copyFile(path.join(from, file), path.join(work, file))
     await readTokenizer(work)
@@ -77,10 +85,16 @@ export async function compileCheckpoint(options: CompileOptions, signal: AbortSi
       compiledBy: `chatterbox-serverless ${packageVersion}`,
       files,
       sources: await hashAll(from, sources, signal),
+      ...(options.origin && { origin: options.origin }),
       ignored: ignored.map((group) => ({ ...group, names: [...group.names] })),
     }
     await writeFile(path.join(work, MANIFEST_FILE), `${JSON.stringify(manifest, null, 2)}\n`)
-    await replaceFolder(work, to)
+    if (options.verify) {
+      options.onProgress?.({ step: 'self-test', done: steps - 1, total: steps })
+      await options.verify(work)
+    }
+    signal.throwIfAborted()
+    await replaceFolder(work, path.resolve(to))
     return manifest
   } catch (error) {
     await rm(work, { recursive: true, force: true })
@@ -110,8 +124,26 @@ async function listSources(folder: string, model: InstallableModel): Promise<str
   return [...required, ...optional.filter((name) => present.has(name))]
 }
 
+/** Better said before a minute of work than in the middle of it. */
+async function demandSpace(
+  from: string,
+  sources: readonly string[],
+  folder: string,
+  precision: Precision,
+): Promise<void> {
+  const sizes = await Promise.all(sources.map((name) => stat(path.join(from, name))))
+  const needed = SHARE_OF_CHECKPOINT[precision] * sizes.reduce((sum, { size }) => sum + size, 0)
+  const { bavail, bsize } = await statfs(folder)
+  const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`
+  if (needed > bavail * bsize)
+    throw new CheckpointError(
+      from,
+      `compiling it needs ${gigabytes(needed)}, but only ${gigabytes(bavail * bsize)} are free in ${folder}`,
+    )
+}
+
 async function compileGraphs(
-  { from, precision, onProgress }: CompileOptions,
+  { from, precision, onProgress, verify }: CompileOptions,
   model: InstallableModel,
   work: string,
   signal: AbortSignal,
@@ -122,7 +154,7 @@ async function compileGraphs(
   using s3gen = open(S3GEN_FILE)
   const graphs = modelGraphs({ languageModel, voiceEncoder, s3gen }, precision)
   const builders = Object.entries(graphs.builders)
-  const total = builders.length + 1
+  const total = builders.length + (verify ? 2 : 1)
   for (const [done, [name, build]] of builders.entries()) {
     onProgress?.({ step: name, done, total })
     // A graph takes seconds without a pause; between two of them an abort gets its turn.
@@ -130,19 +162,25 @@ async function compileGraphs(
     saveGraph(build(), work)
   }
   onProgress?.({ step: 'checksums', done: builders.length, total })
-  return { ignored: graphs.finish(), dimensions: graphs.dimensions }
+  return { ignored: graphs.finish(), dimensions: graphs.dimensions, steps: total }
 }
 
-/** Puts a finished folder in the place of an older one: at every moment there is a whole one under either name. */
+/** Puts a finished folder in the place of an older one: at every moment a whole one is under either of the names the engine looks at. */
 async function replaceFolder(from: string, to: string): Promise<void> {
-  const old = `${to}.old`
-  await rm(old, { recursive: true, force: true })
-  await rename(to, old).catch((error: unknown) => {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
-  })
+  const old = replacedFolder(to)
+  if (await exists(to)) {
+    await rm(old, { recursive: true, force: true })
+    await rename(to, old)
+  }
   await rename(from, to)
   await rm(old, { recursive: true, force: true })
 }
+
+const exists = (folder: string): Promise<boolean> =>
+  stat(folder).then(
+    () => true,
+    () => false,
+  )
 
 async function hashAll(folder: string, names: readonly string[], signal: AbortSignal): Promise<CheckedFile[]> {
   const files: CheckedFile[] = []

@@ -3,9 +3,12 @@ import { rm } from 'node:fs/promises'
 import path from 'node:path'
 import { type Bundle, openBundle } from '../engine/bundle.ts'
 import { bundleFolder, type InstallableModel } from '../engine/installed-models.ts'
+import { invariant } from '../errors.ts'
+import type { Log } from '../log.ts'
 import { type CompileProgress, compileCheckpoint } from './compile.ts'
 import { type PullProgress, pullCheckpoint, REPOSITORIES } from './hub/pull.ts'
 import type { Precision } from './quantize.ts'
+import { type SelfTestReport, testModel } from './self-test.ts'
 
 export interface InstallOptions {
   readonly model: InstallableModel
@@ -20,28 +23,47 @@ export interface InstallOptions {
   readonly from?: string | undefined
   /** Keep the downloaded checkpoint, 3 GB, for compiling it again in another precision. */
   readonly keepCheckpoint?: boolean
+  /** Of the self-test. */
+  readonly engine: { readonly threads: number; readonly log: Log }
   readonly onPull?: (progress: PullProgress) => void
   readonly onRetry?: (reason: string, waitMs: number) => void
   readonly onCompile?: (progress: CompileProgress) => void
 }
 
-/** Throws HubError or CheckpointError. A pull that was interrupted is continued by the next call. */
-export async function installModel(options: InstallOptions, signal: AbortSignal): Promise<Bundle> {
-  const { model, modelDir, precision, from, onCompile } = options
-  const downloaded = path.join(modelDir, 'checkpoints', model)
-  if (from === undefined) await pull(options, downloaded, signal)
-  const to = bundleFolder(modelDir, model)
-  const progress = onCompile && { onProgress: onCompile }
-  await compileCheckpoint({ from: from ?? downloaded, to, model, precision, ...progress }, signal)
-  if (from === undefined && !options.keepCheckpoint) await rm(downloaded, { recursive: true })
-  return openBundle(to)
+export interface Installed {
+  readonly bundle: Bundle
+  readonly selfTest: SelfTestReport
 }
 
+/**
+ * Throws HubError, CheckpointError or SelfTestError; the model that was installed before is then still in its place. A pull that was
+ * interrupted is continued by the next call.
+ */
+export async function installModel(options: InstallOptions, signal: AbortSignal): Promise<Installed> {
+  const { model, modelDir, precision, from, onCompile } = options
+  const downloaded = path.join(modelDir, 'checkpoints', model)
+  const origin = from === undefined ? await pull(options, downloaded, signal) : undefined
+  const to = bundleFolder(modelDir, model)
+  let selfTest: SelfTestReport | undefined
+  const verify = async (folder: string) => {
+    selfTest = await testModel(folder, options.engine, signal)
+  }
+  const progress = onCompile && { onProgress: onCompile }
+  const compiling = { from: from ?? downloaded, to, model, precision, origin, verify, ...progress }
+  await compileCheckpoint(compiling, signal)
+  invariant(selfTest, 'a model was installed without its self-test')
+  if (from === undefined && !options.keepCheckpoint) await rm(downloaded, { recursive: true })
+  return { bundle: await openBundle(to), selfTest }
+}
+
+/** What was pulled: always one commit, which a branch or tag is resolved to first. */
 async function pull(
   { model, hub, onPull, onRetry }: InstallOptions,
   folder: string,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<{ repository: string; commit: string }> {
   const told = { ...(onPull && { onProgress: onPull }), ...(onRetry && { onRetry }) }
-  await pullCheckpoint({ ...hub, ...told, repository: REPOSITORIES[model], model, folder }, signal)
+  const repository = REPOSITORIES[model]
+  const { commit } = await pullCheckpoint({ ...hub, ...told, repository, model, folder }, signal)
+  return { repository, commit: commit ?? hub.revision }
 }

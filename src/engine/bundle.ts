@@ -30,6 +30,8 @@ const manifestSchema = z.strictObject({
   files: z.array(checkedFile),
   /** The checkpoint it was compiled from. */
   sources: z.array(checkedFile),
+  /** Where the checkpoint was downloaded; a folder of somebody's own has none. */
+  origin: z.strictObject({ repository: z.string(), commit: z.string() }).optional(),
   /** Tensors of the checkpoint that no graph uses, and why. */
   ignored: z.array(z.strictObject({ source: fileName, reason: z.string(), names: z.array(z.string()) })),
 })

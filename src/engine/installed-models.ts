@@ -9,6 +9,9 @@ export type InstallableModel = (typeof INSTALLABLE_MODELS)[number]
 
 export const bundleFolder = (modelDir: string, model: InstallableModel): string => path.join(modelDir, model)
 
+/** Where a bundle is for the moment in which a newer one takes its place; a machine that stopped in that moment leaves it there. */
+export const replacedFolder = (folder: string): string => `${folder}.old`
+
 /** The bundle of this model, or undefined where none is installed. A damaged one throws BundleError: it is not to be passed over in silence. */
 export async function findInstalledModel(
   modelDir: string,
@@ -16,7 +19,8 @@ export async function findInstalledModel(
 ): Promise<Bundle | undefined> {
   for (const model of wanted === 'auto' ? INSTALLABLE_MODELS : [wanted]) {
     const folder = bundleFolder(modelDir, model)
-    if (await exists(path.join(folder, MANIFEST_FILE))) return openBundle(folder)
+    for (const place of [folder, replacedFolder(folder)])
+      if (await exists(path.join(place, MANIFEST_FILE))) return openBundle(place)
   }
   return undefined
 }

@@ -7,7 +7,7 @@ import { TINY } from '../../src/compile/dimensions.ts'
 import { writeSyntheticCheckpoint } from '../../src/compile/synthetic/synthetic.ts'
 import { packageRoot } from '../../src/config.ts'
 import { openBundle } from '../../src/engine/bundle.ts'
-import { startLocalHub } from '../compile/hub/local-hub.ts'
+import { COMMIT, startLocalHub } from '../compile/hub/local-hub.ts'
 import { runCommand } from '../harness/command.ts'
 import { makeTemporaryFolder } from '../harness/temporary-folder.ts'
 
@@ -50,7 +50,10 @@ test('pull downloads from the hub, compiles, and leaves only the model', async (
   hub.storageTrouble.push({ kind: 'break-after', bytes: 100_000 })
   const { code, stdout, stderr } = await runCommand(['pull', 'turbo', '--precision', 'int4'], environment)
   assert.equal(code, 0, stderr)
-  assert.match(stdout.toString(), /turbo, int4, version [0-9a-f]{16}/)
+  assert.match(stdout.toString(), /turbo, int4, 0\.\d\d GB, version [0-9a-f]{16}\n/)
+  assert.match(stdout.toString(), new RegExp(`Compiled from ResembleAI/chatterbox-turbo at ${COMMIT}`))
+  assert.match(stdout.toString(), /Self-test passed: .* the same to the last sample/)
+  assert.match(stdout.toString(), /MODEL=auto picks it up/)
   assert.match(stderr, /the connection broke after \d+ bytes .*; trying again/)
   assert.deepEqual(
     (await readdir(modelDir)).filter((name) => name !== 'checkpoints'),
@@ -58,6 +61,7 @@ test('pull downloads from the hub, compiles, and leaves only the model', async (
   )
   assert.deepEqual(await readdir(path.join(modelDir, 'checkpoints')), [])
   const { manifest } = await openBundle(path.join(modelDir, 'turbo'))
+  assert.deepEqual(manifest.origin, { repository: 'ResembleAI/chatterbox-turbo', commit: COMMIT })
   assert.ok(manifest.files.some(({ name }) => name === 'default-voice.safetensors'))
 
   const refused = await runCommand(['pull', 'nano'], environment)

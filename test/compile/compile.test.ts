@@ -136,6 +136,7 @@ test('a checkpoint that is not this model is refused by the tensor or file at fa
     [(folder) => copyFileSync(path.join(folder, t3), path.join(folder, 't3_nano_v1.safetensors')), /holds both/],
     [(folder) => rmSync(path.join(folder, 'merges.txt')), /lacks merges\.txt/],
     [(folder) => rmSync(path.join(folder, 've.safetensors')), /lacks ve\.safetensors/],
+    [(folder) => truncateSync(path.join(folder, s3gen), 2 ** 43), /compiling it needs \d+\.\d GB, but only \d/],
     [(folder) => truncateSync(path.join(folder, s3gen), 5_000_000), /s3gen_meanflow\.safetensors: .*truncated/],
     [
       (folder) =>

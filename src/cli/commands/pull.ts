@@ -1,9 +1,10 @@
 // `chatterbox pull`: the original checkpoint of a model from the hub, compiled on this machine.
 import { Command } from 'commander'
-import { installModel } from '../../compile/install.ts'
+import { type Installed, installModel } from '../../compile/install.ts'
 import type { Precision } from '../../compile/quantize.ts'
-import { modelDirOf, readConfig } from '../../config.ts'
-import type { InstallableModel } from '../../engine/installed-models.ts'
+import { type Config, modelDirOf, readConfig } from '../../config.ts'
+import { findInstalledModel, type InstallableModel } from '../../engine/installed-models.ts'
+import { createLog } from '../../log.ts'
 import { modelArgument, precisionOption, showCompile, withModelWork } from '../model-work.ts'
 
 interface PullCommandOptions {
@@ -15,26 +16,28 @@ interface PullCommandOptions {
 
 export const pullCommand = (): Command =>
   new Command('pull')
-    .description('Download a model and compile it. An interrupted download is continued.')
+    .description('Download a model, compile it and try it. An interrupted download is continued.')
     .argument('<model>', 'turbo or nano', modelArgument)
     .addOption(precisionOption())
-    .option('--revision <name>', 'branch, tag or commit of the repository', 'main')
+    .option('--revision <name>', 'branch, tag or commit of the repository; what it stands for now is recorded', 'main')
     .option('--from <folder>', 'take the checkpoint from a folder instead, e.g. on a machine without internet')
     .option('--keep', 'keep the downloaded checkpoint (3 GB)')
     .action(pull)
 
 async function pull(model: InstallableModel, { precision, revision, keep, from }: PullCommandOptions): Promise<void> {
   const config = readConfig()
+  const modelDir = modelDirOf(config)
   const gigabytes = (bytes: number) => (bytes / 1e9).toFixed(2)
-  const bundle = await withModelWork('Interrupted; the same command continues the download.', (bar, signal) =>
+  const installed = await withModelWork('Interrupted; the same command continues the download.', (bar, signal) =>
     installModel(
       {
         model,
-        modelDir: modelDirOf(config),
+        modelDir,
         precision,
         hub: { endpoint: config.HF_ENDPOINT.replace(/\/+$/, ''), revision, token: config.HF_TOKEN },
         keepCheckpoint: keep === true,
         from,
+        engine: { threads: config.ENGINE_THREADS, log: createLog({ ...config, LOG_LEVEL: 'warn' }) },
         onPull: ({ file, bytes, totalBytes }) =>
           bar.update(bytes / totalBytes, `${gigabytes(bytes)} of ${gigabytes(totalBytes)} GB, ${file}`),
         onRetry: (reason, waitMs) => console.error(`\n${reason}; trying again in ${Math.ceil(waitMs / 1000)} s`),
@@ -43,7 +46,28 @@ async function pull(model: InstallableModel, { precision, revision, keep, from }
       signal,
     ),
   )
-  console.log(
-    `${bundle.folder}: ${model}, ${precision}, version ${bundle.manifest.version}. It is used from the next start on.`,
-  )
+  const preferred = await findInstalledModel(modelDir, 'auto')
+  console.log(`${report(installed)}\n\n${nextSteps(model, config, preferred?.manifest.model)}`)
+}
+
+function report({ bundle, selfTest }: Installed): string {
+  const { model, precision, version, files, origin } = bundle.manifest
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
+  const { loadSeconds, encodeSeconds, speakSeconds, audioSeconds } = selfTest
+  return [
+    `${bundle.folder}: ${model}, ${precision}, ${(bytes / 1e9).toFixed(2)} GB, version ${version}`,
+    ...(origin ? [`Compiled from ${origin.repository} at ${origin.commit}.`] : []),
+    `Self-test passed: loaded in ${loadSeconds.toFixed(1)} s, encoded the bundled recording in ${encodeSeconds.toFixed(1)} s,` +
+      ` spoke ${audioSeconds.toFixed(1)} s of sound twice in ${speakSeconds.toFixed(1)} s, the same to the last sample.`,
+  ].join('\n')
+}
+
+/** `preferred` is what MODEL=auto takes. */
+function nextSteps(model: InstallableModel, { MODEL }: Config, preferred: InstallableModel | undefined): string {
+  const chosen = MODEL === 'auto' ? preferred : MODEL
+  const setting =
+    chosen === model
+      ? `MODEL=${MODEL} picks it up at the next start.`
+      : `MODEL=${MODEL} takes ${chosen}: set MODEL=${model} to use this one.`
+  return `${setting}\n\n  chatterbox speak "Hi there. [laugh]" -o hi.wav\n  chatterbox serve`
 }
