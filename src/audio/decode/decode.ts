@@ -60,26 +60,29 @@ async function decodeInThread(
   signal: AbortSignal,
 ): Promise<Decoded> {
   using _place = await places.take(signal)
-  const deadline = new AbortController()
-  const timer = setTimeout(() => deadline.abort(), deadlineMs)
-  const stop = AbortSignal.any([signal, deadline.signal])
+  signal.throwIfAborted()
+  // Not AbortSignal.any(): on Node 20 what listens to such a signal stays in memory until it is aborted, mostly for ever.
+  const stop = new AbortController()
+  const onAbort = () => stop.abort(signal.reason)
+  signal.addEventListener('abort', onAbort)
+  const timer = setTimeout(() => stop.abort(tooSlow()), deadlineMs)
   try {
     // Copied, because a thread takes its bytes over: the caller still needs them, and they may be a part of a larger
     // buffer.
-    const answer = await askThread({ bytes: Uint8Array.from(bytes), maxSeconds, check }, stop)
+    const answer = await askThread({ bytes: Uint8Array.from(bytes), maxSeconds, check }, stop.signal)
     if (answer.kind === 'recording') return answer
-    const wav = await convertToWav(bytes, answer.container, maxSeconds, stop)
-    const converted = await askThread({ bytes: wav, maxSeconds, check }, stop)
+    const wav = await convertToWav(bytes, answer.container, maxSeconds, stop.signal)
+    const converted = await askThread({ bytes: wav, maxSeconds, check }, stop.signal)
     invariant(converted.kind === 'recording', 'FFmpeg was asked for WAV and gave something else')
     return { ...converted, recording: { ...converted.recording, container: answer.container.name } }
-  } catch (error) {
-    signal.throwIfAborted()
-    if (!deadline.signal.aborted) throw error
-    throw new AudioInputError('too_slow', 'The recording takes too long to decode; shorten it or send it as WAV.')
   } finally {
     clearTimeout(timer)
+    signal.removeEventListener('abort', onAbort)
   }
 }
+
+const tooSlow = () =>
+  new AudioInputError('too_slow', 'The recording takes too long to decode; shorten it or send it as WAV.')
 
 async function askThread(task: DecodeTask, stop: AbortSignal): Promise<Answered> {
   stop.throwIfAborted()

@@ -4,6 +4,9 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { AudioInputError, type AudioInputReason } from '../../../src/audio/audio-input-error.ts'
 import { decodeAndCheck, decodeAudio } from '../../../src/audio/decode/decode.ts'
 import { encodeAudio } from '../../../src/audio/encode/encoder.ts'
@@ -131,4 +134,17 @@ test('more files than threads are all decoded, and one that gives up waiting lea
     results.map(({ status }) => status),
     results.map((_, i) => (i === 7 ? 'rejected' : 'fulfilled')),
   )
+})
+
+test('a recording that nobody holds any more is freed, although its signal lives on', async () => {
+  setFlagsFromString('--expose-gc')
+  const collectGarbage: () => void = runInNewContext('gc')
+  const living = new AbortController()
+  const recording = new WeakRef(await decodeAudio(wavFile({ data: Buffer.alloc(48_000) }), LIMITS, living.signal))
+  for (let round = 0; round < 20 && recording.deref(); round++) {
+    await setImmediate()
+    collectGarbage()
+  }
+  assert.equal(recording.deref(), undefined)
+  assert.equal(living.signal.aborted, false)
 })
