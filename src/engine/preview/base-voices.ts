@@ -7,6 +7,11 @@ export interface BaseVoice {
   readonly spreadSemitones: number
   readonly upperFormantsHz: readonly [number, number]
   readonly syllablesPerSecond: number
+  /**
+   * How far its vocal tract is bent, as factors of its formants. Only towards the other voice: bent outwards, a recogniser loses
+   * 7 points of words for 5 % (docs/lab-notes.md).
+   */
+  readonly tractRange: readonly [number, number]
   /** Root mean square of its speech. */
   readonly speechLevel: number
   /** Whether Flite itself can give the voice another pitch contour; else PSOLA does. */
@@ -30,6 +35,7 @@ export const BASE_VOICES: readonly BaseVoice[] = [
     spreadSemitones: 1.146,
     upperFormantsHz: [3102, 4084],
     syllablesPerSecond: 4.91,
+    tractRange: [0.84, 1],
     speechLevel: 0.163,
     nativePitch: true,
   },
@@ -39,6 +45,7 @@ export const BASE_VOICES: readonly BaseVoice[] = [
     spreadSemitones: 2.018,
     upperFormantsHz: [2677, 3736],
     syllablesPerSecond: 3.957,
+    tractRange: [1, 1.22],
     speechLevel: 0.088,
     nativePitch: false,
   },

@@ -72,7 +72,7 @@ function chooseBase(reference: SpeechProfile): { base: BaseVoice; tract: number 
     const measured = Math.sqrt((reference.upperFormantsHz[0] / third) * (reference.upperFormantsHz[1] / fourth))
     // 8 % of vocal tract and 8 semitones of pitch bend a voice about equally.
     const bend = Math.abs(Math.log(measured)) / 0.08 + Math.abs(12 * Math.log2(reference.pitchHz / base.pitchHz)) / 8
-    return { base, bend, tract: Math.abs(measured - 1) < TRACT_DEAD_ZONE ? 1 : clamp(measured, 0.84, 1.22) }
+    return { base, bend, tract: Math.abs(measured - 1) < TRACT_DEAD_ZONE ? 1 : clamp(measured, ...base.tractRange) }
   })
   return choices.reduce((best, choice) => (choice.bend < best.bend ? choice : best))
 }
