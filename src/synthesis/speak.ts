@@ -17,6 +17,7 @@ import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Blobs } from '../storage/blobs.ts'
 import type { Database } from '../storage/postgres.ts'
+import { abortTogether } from './abort-together.ts'
 import { generate } from './generate.ts'
 import type { Permits } from './permits.ts'
 import type { Caller, Speaker, Speech, SpeechFacts, SpeechRequest, Voices } from './speech.ts'
@@ -64,7 +65,7 @@ export function createSpeaker(deps: SpeakerDeps): DrainableSpeaker {
           continue
         }
         const job = { id: requestId, leaseToken: submitted.leaseToken, holdMicro: priceOf(deps, request) }
-        const run = runJob(deps, request, job, AbortSignal.any([signal, shutdown.signal]))
+        const run = runJob(deps, request, job, [signal, shutdown.signal])
         inFlight.add(run)
         run.catch(() => {}).finally(() => inFlight.delete(run))
         return await beforeDeadline(deps, run, requestId, deadline)
@@ -125,9 +126,10 @@ async function runJob(
   deps: SpeakerDeps,
   request: SpeechRequest,
   job: StartedJob,
-  signal: AbortSignal,
+  reasonsToStop: readonly AbortSignal[],
 ): Promise<Speech> {
   const lost = new AbortController()
+  using stop = abortTogether(...reasonsToStop, lost.signal)
   const renewal = setInterval(
     async () => {
       // A renewal that cannot reach the database decides nothing: completing the job is fenced by the lease itself.
@@ -137,9 +139,9 @@ async function runJob(
     (LEASE_SECONDS * 1000) / 3,
   )
   try {
-    return await speakAndCharge(deps, request, job, AbortSignal.any([signal, lost.signal]))
+    return await speakAndCharge(deps, request, job, stop.signal)
   } catch (error) {
-    const { code, message, param } = describeFailure(error, signal)
+    const { code, message, param } = describeFailure(error, stop.signal)
     await failJob(deps.db, { id: job.id, leaseToken: job.leaseToken, code, message, param }).catch((cause: unknown) => {
       deps.log.warn({ requestId: job.id, err: cause }, 'a failed job keeps its hold until its lease runs out')
     })

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
+import { getEventListeners } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
@@ -109,6 +110,13 @@ test('a reference of the wrong form is refused before anything is held, and befo
   const request = ask({ reference: { kind: 'string', value: 'ftp://x' } })
   const speaking = speakerOver(createToneEngine()).speak(request, account, newId(), never)
   await assert.rejects(speaking, refusedWith('invalid_reference_audio'))
+})
+
+test('a finished request leaves nothing listening to its caller', async () => {
+  const account = await makeAccount(db)
+  const { signal } = new AbortController()
+  await speakerOver(createToneEngine()).speak(ask(), account, newId(), signal)
+  assert.deepEqual(getEventListeners(signal, 'abort'), [])
 })
 
 test('a caller who leaves stops the engine, gets the hold back and pays nothing', async () => {
