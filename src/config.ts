@@ -100,7 +100,10 @@ export const SETTINGS = {
     flag.default(false),
     'Also fetch references from private and loopback addresses (tests, intranets).',
   ),
-  DEFAULT_VOICE: setting(flag.default(false), 'Make `reference_audio` optional and use the bundled voice without it.'),
+  DEFAULT_VOICE: setting(
+    flag.default(false),
+    'Make `reference_audio` optional: without it the voice of the model speaks, or else the bundled one.',
+  ),
   VOICE_CACHE_MB: setting(count().default(64), 'Memory for encoded voices, in MiB.'),
   VOICE_CACHE_DISK_MB: setting(count().default(1024), 'Disk for encoded voices under DATA_DIR, in MiB.'),
   RESULT_TTL_HOURS: setting(count().default(168), 'How long results, uploads and their records are kept.'),

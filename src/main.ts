@@ -6,6 +6,7 @@ import { sql } from 'kysely'
 import { bootstrapAccount } from './billing/bootstrap.ts'
 import { microFromCredits } from './billing/prices.ts'
 import { type Config, modelDirOf, packageRoot, userCacheDir } from './config.ts'
+import { DEFAULT_VOICE_FILE, openBundle } from './engine/bundle.ts'
 import { chooseEngine, type EngineWish } from './engine/choose-engine.ts'
 import type { Engine, ModelName } from './engine/engine.ts'
 import { createEngineHandle } from './engine/engine-handle.ts'
@@ -71,7 +72,8 @@ export async function startServer(
     const start = await chooseEngine(engineWish(config))
     const engine = opened(parts.engine ?? createEngine(start, config, log, metrics))
     const model = parts.engine ? (await parts.engine.info()).model : start.model
-    const voices = createVoicesOf(config, log, metrics, engine, async (token) => {
+    const defaultVoiceFile = parts.engine ? BUNDLED_VOICE_FILE : await findDefaultVoice(start)
+    const voices = createVoicesOf({ config, log, metrics, engine, defaultVoiceFile }, async (token) => {
       const upload = await findUpload(db, token)
       return upload && (await blobs.read(upload.blobKey))
     })
@@ -111,14 +113,11 @@ export async function openLocalVoices(
   log: Log,
 ): Promise<AsyncDisposable & { readonly engine: Engine; readonly voices: Voices }> {
   const metrics = createMetrics()
-  const engine = createEngine(await chooseEngine(engineWish(config)), config, log, metrics)
-  const voices = createVoicesOf(
-    { ...config, DEFAULT_VOICE: true, DATA_DIR: userCacheDir },
-    log,
-    metrics,
-    engine,
-    async () => undefined,
-  )
+  const start = await chooseEngine(engineWish(config))
+  const defaultVoiceFile = await findDefaultVoice(start)
+  const engine = createEngine(start, config, log, metrics)
+  const ours = { ...config, DEFAULT_VOICE: true, DATA_DIR: userCacheDir }
+  const voices = createVoicesOf({ config: ours, log, metrics, engine, defaultVoiceFile }, async () => undefined)
   return { engine, voices, [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose]() }
 }
 
@@ -137,11 +136,24 @@ const createEngine = (start: EngineStart, config: Config, log: Log, metrics: Met
     log,
   })
 
+/** The voice that came with the model, or else the bundled recording. */
+async function findDefaultVoice(start: EngineStart): Promise<string> {
+  if (start.model === 'preview') return BUNDLED_VOICE_FILE
+  const bundle = await openBundle(start.folder)
+  const has = bundle.manifest.files.some(({ name }) => name === DEFAULT_VOICE_FILE)
+  return has ? bundle.path(DEFAULT_VOICE_FILE) : BUNDLED_VOICE_FILE
+}
+
+interface VoiceParts {
+  readonly config: Config
+  readonly log: Log
+  readonly metrics: Metrics
+  readonly engine: Engine
+  readonly defaultVoiceFile: string
+}
+
 function createVoicesOf(
-  config: Config,
-  log: Log,
-  metrics: Metrics,
-  engine: Engine,
+  { config, log, metrics, engine, defaultVoiceFile }: VoiceParts,
   readUpload: (token: string) => ReturnType<Blobs['read']>,
 ): Voices {
   const folder = path.join(path.resolve(config.DATA_DIR), 'voices')
@@ -165,7 +177,7 @@ function createVoicesOf(
       }),
       maxBytes,
       readUpload,
-      defaultVoiceFile: config.DEFAULT_VOICE ? BUNDLED_VOICE_FILE : undefined,
+      defaultVoiceFile: config.DEFAULT_VOICE ? defaultVoiceFile : undefined,
     },
   })
 }

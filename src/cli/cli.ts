@@ -11,6 +11,7 @@ import { keysCommand } from './commands/keys.ts'
 import { pullCommand } from './commands/pull.ts'
 import { serveCommand } from './commands/serve.ts'
 import { speakCommand } from './commands/speak.ts'
+import { voicesCommand } from './commands/voices.ts'
 import { UsageError } from './usage-error.ts'
 
 const EXAMPLES = `
@@ -18,6 +19,7 @@ Examples:
   $ chatterbox serve                                        the server on http://127.0.0.1:8080
   $ chatterbox speak "Hi there. [laugh]" -o hi.mp3          speech in the bundled voice, no server needed
   $ chatterbox speak "Hi there." --voice me.wav -o hi.wav   in the voice of a recording
+  $ chatterbox voices encode me.wav -o me.safetensors       a recording encoded once, for --voice
   $ cat story.txt | chatterbox speak --voice me.wav | ffplay -
   $ chatterbox pull turbo                                   download and compile Chatterbox-Turbo
   $ chatterbox keys create "mobile app"                     an API key, shown once
@@ -36,6 +38,7 @@ const program = new Command('chatterbox')
 for (const command of [
   serveCommand,
   speakCommand,
+  voicesCommand,
   pullCommand,
   compileCommand,
   keysCommand,

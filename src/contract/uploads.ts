@@ -12,6 +12,9 @@ interface UploadType {
   readonly detected: readonly string[]
 }
 
+/** What the bytes of an encoded voice are recognised as; the list of media types has no name for it. */
+export const VOICE_FILE_DETECTED = 'voice file'
+
 /** Wider than the list of the original's own SDK, which leaves out WAV, FLAC, OGG and M4A. */
 export const UPLOAD_TYPES: readonly UploadType[] = [
   { name: 'WAV', mediaType: 'audio/wav', extension: 'wav', detected: ['audio/wav'] },
@@ -39,6 +42,12 @@ export const UPLOAD_TYPES: readonly UploadType[] = [
     detected: ['application/vnd.ms-asf', 'audio/x-ms-asf', 'video/x-ms-asf'],
   },
   { name: 'AIFF', mediaType: 'audio/aiff', extension: 'aiff', detected: ['audio/aiff'] },
+  {
+    name: 'encoded voice',
+    mediaType: 'application/octet-stream',
+    extension: 'safetensors',
+    detected: [VOICE_FILE_DETECTED],
+  },
 ]
 
 export function uploadExtensionOf(mediaType: string): string | undefined {

@@ -1,5 +1,6 @@
-// A voice as bytes: the safetensors format, model and version among its metadata. The reader believes nothing it reads.
+// A voice as bytes: the safetensors format; model, version and a checksum among its metadata. The reader believes nothing it reads.
 // https://github.com/huggingface/safetensors#format
+import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { AppError } from '../errors.ts'
 import type { Voice, VoiceTensor } from './engine.ts'
@@ -7,7 +8,9 @@ import type { Voice, VoiceTensor } from './engine.ts'
 /** Reserved names in `__metadata__`; everything else there is `Voice.metadata`. */
 const MODEL = 'chatterbox.model'
 const VERSION = 'chatterbox.version'
+const CHECKSUM = 'chatterbox.sha256'
 /** The largest voice, Turbo's, is under 1 MB with a header of 2 kB. */
+const MAX_BYTES = 8 << 20
 const MAX_HEADER_BYTES = 1 << 20
 const MAX_DIMENSIONS = 8
 const BYTES_PER_ELEMENT = { F32: 4, I64: 8 } as const
@@ -27,10 +30,20 @@ const tensorHeader = z.strictObject({
 })
 const metadataHeader = z.looseObject({ [MODEL]: z.enum(['turbo', 'nano', 'preview']), [VERSION]: z.string().min(1) })
 
+/** Whether bytes are meant to be a safetensors file: a header of under 4 GiB that begins as JSON does, which no recording has. */
+export function isVoiceFile(bytes: Uint8Array): boolean {
+  return bytes[8] === 0x7b && bytes.subarray(4, 8).every((byte) => byte === 0)
+}
+
 /** Serialises a voice. Equal voices give equal bytes: names are sorted. */
 export function writeVoice(voice: Voice): Uint8Array {
   const names = Object.keys(voice.tensors).sort()
-  const metadata = [...Object.entries(voice.metadata), [MODEL, voice.model], [VERSION, voice.version]].sort()
+  const metadata = [
+    ...Object.entries(voice.metadata),
+    [MODEL, voice.model],
+    [VERSION, voice.version],
+    [CHECKSUM, checksumOf(voice)],
+  ].sort()
   const header: [string, unknown][] = [['__metadata__', Object.fromEntries(metadata)]]
   const parts: Uint8Array[] = []
   let offset = 0
@@ -52,17 +65,35 @@ export function writeVoice(voice: Voice): Uint8Array {
 
 /** Reads what `writeVoice` wrote. Throws AppError `invalid_reference_audio` saying what is wrong with anything else. */
 export function readVoice(bytes: Uint8Array): Voice {
+  if (bytes.byteLength > MAX_BYTES) throw notAVoice('it is larger than any voice')
   const { header, data } = splitFile(bytes)
   const { __metadata__: metadata, ...tensors } = header
   const known = metadataHeader.safeParse(metadata)
   if (!known.success) throw notAVoice('it does not say which model it belongs to')
-  const { [MODEL]: model, [VERSION]: version, ...rest } = known.data
-  return {
+  const { [MODEL]: model, [VERSION]: version, [CHECKSUM]: checksum, ...rest } = known.data
+  const voice: Voice = {
     model,
     version,
     tensors: readTensors(tensors, data),
     metadata: Object.fromEntries(Object.entries(rest).map(([name, value]) => [name, textOf(name, value)])),
   }
+  if (checksum !== checksumOf(voice))
+    throw notAVoice('it is damaged or was not made by this program (its checksum differs)')
+  return voice
+}
+
+function checksumOf(voice: Voice): string {
+  const metadata = Object.entries(voice.metadata).sort()
+  const hash = createHash('sha256').update(JSON.stringify([voice.model, voice.version, metadata]))
+  for (const name of Object.keys(voice.tensors).sort()) {
+    const tensor = voice.tensors[name]
+    if (!tensor) continue
+    const { buffer, byteOffset, byteLength } = tensor.data
+    hash
+      .update(JSON.stringify([name, tensor.dtype, tensor.shape]))
+      .update(new Uint8Array(buffer, byteOffset, byteLength))
+  }
+  return hash.digest('hex')
 }
 
 function splitFile(bytes: Uint8Array): { header: Record<string, unknown>; data: Uint8Array } {

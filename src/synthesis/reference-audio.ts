@@ -7,7 +7,7 @@ import { OutboundError } from '../outbound/outbound-error.ts'
 import { type DataUri, parseDataUri } from './data-uri.ts'
 import type { ReferenceSource } from './speech.ts'
 
-const UPLOAD_PATH = /^\/assets\/([\w-]{16,64})\.[a-z0-9]{1,8}$/
+const UPLOAD_PATH = /^\/assets\/([\w-]{16,64})\.[a-z0-9]{1,16}$/
 
 export interface ReferenceDeps {
   readonly fetcher: Fetcher
@@ -15,7 +15,7 @@ export interface ReferenceDeps {
   readonly maxBytes: number
   /** Bytes of an upload that exists and has not expired. */
   readonly readUpload: (token: string) => Promise<Uint8Array | undefined>
-  /** File of the bundled voice, where `reference_audio` is optional. */
+  /** A recording or voice file, where `reference_audio` is optional. */
   readonly defaultVoiceFile: string | undefined
 }
 

@@ -7,7 +7,7 @@ export type ReferenceSource =
   /** As the caller wrote it: `https:` URL, `data:` URI, URL of an upload, `voice:<id>`. */
   | { readonly kind: 'string'; readonly value: string }
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
-  /** The bundled voice; only where the setting DEFAULT_VOICE allows it. */
+  /** The voice that came with the model, else the bundled recording; only where the setting DEFAULT_VOICE allows it. */
   | { readonly kind: 'default' }
 
 export interface SpeechRequest {
@@ -63,7 +63,7 @@ export interface Speech extends SpeechFacts {
 export interface Voices {
   /** What can be said of a reference before anything is held or fetched. Throws AppError `invalid_reference_audio`. */
   checkForm(reference: ReferenceSource): void
-  /** Throws AppError `invalid_reference_audio` saying what is wrong with the recording. */
+  /** Throws AppError `invalid_reference_audio` saying what is wrong with the recording or the voice file. */
   find(reference: ReferenceSource, normLoudness: boolean, signal: AbortSignal): Promise<Voice>
 }
 

@@ -1,6 +1,6 @@
 // Encoded voices on disk, one safetensors file each: what a restart does not have to encode again. Losing any of them costs
 // time, never an answer, so every fault of the disk is logged and answered with "not there".
-import { createHash, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { mkdir, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
 import path from 'node:path'
 import type { Voice } from '../engine/engine.ts'
@@ -8,7 +8,6 @@ import { readVoice, writeVoice } from '../engine/voice-file.ts'
 import type { Log } from '../log.ts'
 
 const EXTENSION = '.safetensors'
-const DIGEST = 'tensors-sha256'
 // A process killed while writing leaves its half behind; nobody writes for an hour.
 const ABANDONED_AFTER_MS = 3_600_000
 
@@ -25,7 +24,7 @@ export function createVoiceFolder(folder: string, maxBytes: number, log: Log): V
       const file = fileOf(name)
       try {
         // A Buffer's slice() shares memory where a Uint8Array's copies, so no Buffer goes further than this.
-        const voice = verified(readVoice(new Uint8Array(await readFile(file))))
+        const voice = readVoice(new Uint8Array(await readFile(file)))
         const now = new Date()
         await utimes(file, now, now)
         return voice
@@ -41,8 +40,7 @@ export function createVoiceFolder(folder: string, maxBytes: number, log: Log): V
       const half = `${file}.${randomUUID()}.tmp`
       try {
         await mkdir(folder, { recursive: true })
-        const metadata = { ...voice.metadata, [DIGEST]: digestOf(voice) }
-        await writeDurably(half, writeVoice({ ...voice, metadata }))
+        await writeDurably(half, writeVoice(voice))
         await rename(half, file)
         await prune(folder, maxBytes)
       } catch (error) {
@@ -83,26 +81,6 @@ async function prune(folder: string, maxBytes: number): Promise<void> {
     return total > maxBytes
   })
   await Promise.all([...abandoned, ...surplus].map(({ file }) => rm(file, { force: true })))
-}
-
-function verified(stored: Voice): Voice {
-  const { [DIGEST]: digest, ...metadata } = stored.metadata
-  const voice = { ...stored, metadata }
-  if (digest !== digestOf(voice)) throw new Error('The tensors are not those that were written.')
-  return voice
-}
-
-function digestOf(voice: Voice): string {
-  const hash = createHash('sha256').update(JSON.stringify([voice.model, voice.version]))
-  for (const name of Object.keys(voice.tensors).sort()) {
-    const tensor = voice.tensors[name]
-    if (!tensor) continue
-    const { buffer, byteOffset, byteLength } = tensor.data
-    hash
-      .update(JSON.stringify([name, tensor.dtype, tensor.shape]))
-      .update(new Uint8Array(buffer, byteOffset, byteLength))
-  }
-  return hash.digest('hex')
 }
 
 function isMissing(error: unknown): boolean {

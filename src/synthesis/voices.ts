@@ -1,9 +1,13 @@
-// From a reference to an encoded voice: resolve, look in the cache, else decode, check and encode.
-import type { Engine } from '../engine/engine.ts'
-import { checkReferenceForm, type ReferenceDeps, resolveReference } from './reference-audio.ts'
+// From a reference to an encoded voice: resolve; a voice file is that already; else look in the cache, or decode, check and encode.
+import type { Engine, EngineInfo, Voice } from '../engine/engine.ts'
+import { isVoiceFile, readVoice } from '../engine/voice-file.ts'
+import { checkReferenceForm, type ReferenceDeps, rejectReference, resolveReference } from './reference-audio.ts'
 import { decodeReference } from './reference-recording.ts'
 import type { Voices } from './speech.ts'
 import type { VoiceCache } from './voice-cache.ts'
+
+/** Whether a reference is a voice file, to be read and never decoded as audio. */
+export const isEncodedVoice = isVoiceFile
 
 export interface VoicesDeps {
   readonly references: ReferenceDeps
@@ -17,11 +21,22 @@ export function createVoices({ references, cache, engine, maxReferenceSeconds }:
     checkForm: (reference) => checkReferenceForm(reference, references),
     find: async (source, normLoudness, signal) => {
       const reference = await resolveReference(source, references, signal)
+      const info = await engine.info()
+      if (isVoiceFile(reference)) return readVoiceFor(info, reference)
       const encode = async (encodeSignal: AbortSignal) => {
         const { samples, sampleRate } = await decodeReference(reference, maxReferenceSeconds, encodeSignal)
         return engine.encodeVoice({ samples, sampleRate, normLoudness }, encodeSignal)
       }
-      return cache.find({ reference, normLoudness, engine: await engine.info() }, encode, signal)
+      return cache.find({ reference, normLoudness, engine: info }, encode, signal)
     },
   }
+}
+
+/** What the tensors must be, only the engine knows; it looks at them again. */
+function readVoiceFor({ model, version }: EngineInfo, file: Uint8Array): Voice {
+  const voice = readVoice(file)
+  if (voice.model === model && voice.version === version) return voice
+  throw rejectReference(
+    `The voice file was made by ${voice.model}, version ${voice.version}; this is ${model}, version ${version}. Send the recording, or encode it again.`,
+  )
 }

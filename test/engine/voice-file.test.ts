@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { Voice } from '../../src/engine/engine.ts'
-import { readVoice, writeVoice } from '../../src/engine/voice-file.ts'
+import { isVoiceFile, readVoice, writeVoice } from '../../src/engine/voice-file.ts'
 import { AppError } from '../../src/errors.ts'
 
 const VOICE: Voice = {
@@ -101,6 +101,8 @@ const WRONG: readonly (readonly [string, Uint8Array, RegExp])[] = [
     /another size/,
   ],
   ['data cut off', makeFile({ __metadata__: metadata, a: tensor(0, 4, [1]) }, 3), /middle of tensor "a"/],
+  ['nobody’s checksum', makeFile({ __metadata__: metadata, a: tensor(0, 4, [1]) }, 4), /its checksum differs/],
+  ['nine million bytes', new Uint8Array(9e6), /larger than any voice/],
   ['data left over', makeFile({ __metadata__: metadata, a: tensor(0, 4, [1]) }, 5), /left over/],
 ]
 for (const [what, bytes, message] of WRONG) {
@@ -113,13 +115,35 @@ for (const [what, bytes, message] of WRONG) {
 }
 
 test('a tensor named __proto__ is only a tensor', () => {
-  const file = makeFile(
-    `{"__metadata__":${JSON.stringify(metadata)},"__proto__":${JSON.stringify(tensor(0, 4, [1]))}}`,
-    4,
-  )
+  const tensors = Object.fromEntries([['__proto__', VOICE.tensors.embedding]]) as Voice['tensors']
+  const file = writeVoice({ ...VOICE, tensors })
+  assert.ok(Buffer.from(file).includes('"__proto__"'))
   const voice = readVoice(file)
   assert.deepEqual(Object.keys(voice.tensors), ['__proto__'])
   assert.equal(({} as { dtype?: string }).dtype, undefined)
+})
+
+test('one bit other than it was is noticed, wherever it is', () => {
+  const valid = writeVoice(VOICE)
+  for (let at = 0; at < valid.length; at++) {
+    const bytes = Uint8Array.from(valid)
+    bytes[at] = (bytes[at] ?? 0) ^ 1
+    // Space and tab, between header and data, are the same to JSON.
+    let same = false
+    try {
+      same = Buffer.from(writeVoice(readVoice(bytes))).equals(valid)
+    } catch (error) {
+      assert.ok(error instanceof AppError)
+      continue
+    }
+    assert.ok(same, `byte ${at}`)
+  }
+})
+
+test('a voice file is known by its first bytes, and no recording is one', () => {
+  assert.ok(isVoiceFile(writeVoice(VOICE)))
+  for (const begin of ['RIFF\0\0\0\0WAVE', 'fLaC\0\0\0"', 'OggS\0\x02\0\0\0', '\0\0\0\x1cftypM4A ', 'ID3\x04', '{}'])
+    assert.ok(!isVoiceFile(Buffer.from(begin)), begin)
 })
 
 test('whatever bytes come, the answer is a voice or a refusal', () => {

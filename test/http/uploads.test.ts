@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { encodeAudio } from '../../src/audio/encode/encoder.ts'
 import { UPLOAD_TYPES, uploadedSchema } from '../../src/contract/uploads.ts'
+import { writeVoice } from '../../src/engine/voice-file.ts'
 import { sine } from '../harness/signals.ts'
 import { multipart } from './multipart-body.ts'
 import { openScratchApp, VALID } from './scratch-app.ts'
@@ -51,6 +52,15 @@ test('every format this server makes can be uploaded again', async () => {
     const { urls } = (await upload({ data_urls: [dataUrl(bytes, 'application/octet-stream')] })).json()
     assert.match(urls[0], new RegExp(`\\.${format}$`))
   }
+})
+
+test('an encoded voice can be uploaded, under a name of its own', async () => {
+  const voice = Buffer.from(writeVoice({ model: 'preview', version: 'tone', tensors: {}, metadata: {} }))
+  const { urls } = (await upload({ data_urls: [dataUrl(voice)] })).json()
+  assert.match(urls[0], /\/assets\/[0-9a-f]{32}\.safetensors$/)
+  const file = await app.inject(new URL(urls[0]).pathname)
+  assert.deepEqual([file.statusCode, file.headers['content-type']], [200, 'application/octet-stream'])
+  assert.deepEqual(file.rawPayload, voice)
 })
 
 test('the type is read off the bytes, not off what the caller says', async () => {

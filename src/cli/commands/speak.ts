@@ -1,5 +1,5 @@
 // `chatterbox speak`: text in, a sound file out. No server, no account, no database.
-import { readFile, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { text as readText } from 'node:stream/consumers'
 import { Command, InvalidArgumentError, Option } from 'commander'
@@ -8,8 +8,8 @@ import { readConfig } from '../../config.ts'
 import { createLog } from '../../log.ts'
 import { openLocalVoices } from '../../main.ts'
 import { speakLocally } from '../../synthesis/local-speaker.ts'
-import type { ReferenceSource } from '../../synthesis/speech.ts'
 import { createProgressBar } from '../progress-bar.ts'
+import { readReference } from '../reference-argument.ts'
 import { UsageError } from '../usage-error.ts'
 
 interface SpeakOptions {
@@ -44,7 +44,7 @@ export const speakCommand = (): Command =>
     .argument('[text]', 'what to say, with sound tags such as [laugh]; without it, standard input is read')
     .option(
       '--voice <recording>',
-      'file or https URL of a recording, longer than 5 seconds (default: the bundled voice)',
+      'file or https URL of a recording, longer than 5 seconds, or of an encoded voice (default: the voice of the model, or the bundled one)',
     )
     .option(
       '-o, --output <file>',
@@ -77,7 +77,7 @@ async function speak(argument: string | undefined, options: SpeakOptions): Promi
   const speech = await speakLocally(
     {
       text,
-      reference: await referenceOf(options.voice),
+      reference: options.voice === undefined ? { kind: 'default' } : await readReference('--voice', options.voice),
       sampling: {
         temperature: options.temperature,
         topP: options.topP,
@@ -121,16 +121,6 @@ function formatOf(output: string): AudioFormat {
   throw new UsageError(
     `${output}: the ending says no format that can be written; use ${AUDIO_FORMATS.map((format) => `.${format}`).join(' ')} or --format.`,
   )
-}
-
-async function referenceOf(voice: string | undefined): Promise<ReferenceSource> {
-  if (voice === undefined) return { kind: 'default' }
-  if (/^(https?|data):/.test(voice)) return { kind: 'string', value: voice }
-  try {
-    return { kind: 'bytes', bytes: await readFile(voice) }
-  } catch (error) {
-    throw new UsageError(`--voice: ${(error as Error).message}`)
-  }
 }
 
 const writeAll = (stream: NodeJS.WritableStream, bytes: Uint8Array): Promise<void> =>

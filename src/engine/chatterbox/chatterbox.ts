@@ -68,7 +68,7 @@ export async function createChatterboxEngine(folder: string, options: Chatterbox
       checkVoice(piece.voice, info)
       if (!hasWords(piece.text)) return
       const text = canonicalTags(normalizePunctuation(piece.text))
-      const voice = fromVoice(piece.voice)
+      const voice = fromVoice(piece.voice, lm.speakerEmbeddingSize)
       const { tokens, guards } = await speak(lm, voice, text, tokenizer.encode(text), piece, signal)
       const seed = { seed: piece.seed, pieceIndex: piece.index }
       const decoded = await oneAtATime(() => decoder.decode(tokens, voice.decoder, seed, signal), signal)

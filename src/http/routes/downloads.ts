@@ -36,7 +36,7 @@ export function downloadUpload({ db, blobs }: Services): Handler {
 }
 
 function readFileName(parameters: unknown): { token: string; extension: string } {
-  const match = /^([0-9a-f]{32})\.([a-z0-9]{1,8})$/.exec((parameters as { file: string }).file)
+  const match = /^([0-9a-f]{32})\.([a-z0-9]{1,16})$/.exec((parameters as { file: string }).file)
   if (!match?.[1] || !match[2]) throw gone()
   return { token: match[1], extension: match[2] }
 }

@@ -1,9 +1,16 @@
 // POST /v1/upload-asset: recordings in, public URLs out.
 import { fileTypeFromBuffer } from 'file-type'
-import { MAX_UPLOADS_PER_REQUEST, UPLOAD_TYPES, type Uploaded, uploadSchema } from '../../contract/uploads.ts'
+import {
+  MAX_UPLOADS_PER_REQUEST,
+  UPLOAD_TYPES,
+  type Uploaded,
+  uploadSchema,
+  VOICE_FILE_DETECTED,
+} from '../../contract/uploads.ts'
 import { AppError, invariant } from '../../errors.ts'
 import { createUpload } from '../../storage/uploads.ts'
 import { parseDataUri } from '../../synthesis/data-uri.ts'
+import { isEncodedVoice } from '../../synthesis/voices.ts'
 import type { ParsedBody } from '../body.ts'
 import { publicUrl } from '../public-url.ts'
 import type { Handler } from '../routing.ts'
@@ -62,8 +69,8 @@ function readFiles(body: ParsedBody, maxBytes: number): NewFile[] {
 
 /** The type is read off the bytes: what a caller says of them would be repeated to whoever downloads them. */
 async function recognise({ label, bytes }: NewFile) {
-  const found = await fileTypeFromBuffer(bytes)
-  const type = UPLOAD_TYPES.find(({ detected }) => detected.some((mime) => mime === found?.mime))
+  const found = isEncodedVoice(bytes) ? VOICE_FILE_DETECTED : (await fileTypeFromBuffer(bytes))?.mime
+  const type = UPLOAD_TYPES.find(({ detected }) => detected.some((mime) => mime === found))
   if (type) return { ...type, bytes }
   const accepted = UPLOAD_TYPES.map(({ name }) => name).join(', ')
   const param = label.replace(/\[.*/, '')

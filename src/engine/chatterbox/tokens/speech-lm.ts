@@ -82,6 +82,10 @@ export class SpeechLm implements AsyncDisposable {
     return new SpeechLm(t3, embeddings, options.voiceCacheBytes)
   }
 
+  get speakerEmbeddingSize(): number {
+    return this.#embeddings.speakerEmbeddingSize
+  }
+
   /** Whether the cache is appended to in place (see T3.inPlace). */
   get inPlace(): boolean {
     return this.#t3.inPlace

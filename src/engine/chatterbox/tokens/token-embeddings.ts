@@ -24,6 +24,10 @@ export class TokenEmbeddings implements AsyncDisposable {
     return new TokenEmbeddings(session, width, rows('speech_rows'), rows('position_rows'))
   }
 
+  get speakerEmbeddingSize(): number {
+    return Number(this.#session.inputs.get('speaker_embedding')?.shape[1])
+  }
+
   /** [1 + promptTokens.length, width] at positions 0 …: the speaker, then the speech tokens of the reference recording. */
   async voiceRows(speakerEmbedding: Float32Array, promptTokens: Int32Array): Promise<Float32Array> {
     const speaker = { data: speakerEmbedding, shape: [1, speakerEmbedding.length] }

@@ -1,6 +1,7 @@
 // What the model knows of a voice – its conditionals – as plain arrays and as the engine's Voice, tensor by tensor.
-import { invariant } from '../../../errors.ts'
+import { AppError } from '../../../errors.ts'
 import type { ModelName, Voice, VoiceTensor } from '../../engine.ts'
+import { SPEECH_TOKENS } from '../tokens/speech-tokens.ts'
 
 export interface Conditionals {
   /** Unit vector of the voice encoder, float32 [256]: first row of the language model's prompt. */
@@ -53,30 +54,51 @@ const integers = (shape: readonly number[], data: Int32Array): VoiceTensor => ({
   data: BigInt64Array.from(data, BigInt),
 })
 
-/** The reverse. The voice must have been made for this model; whoever keeps voices checks `model` and `version` before. */
-export function fromVoice(voice: Voice): Conditionals {
+/** What the model was trained on, and what its graphs have room for. */
+const MOST_PROMPT_TOKENS = 375
+const MOST_DECODER_TOKENS = 250
+const XVECTOR_SIZE = 192
+/** Log-mels begin at −11.5 and x-vectors are of that order at most; far more would come out as noise, or as no number. */
+const LARGEST_VALUE = 1000
+
+/**
+ * The reverse. Whoever keeps voices checks `model` and `version` before. A file may say anything, so every value is looked at: throws
+ * AppError `invalid_reference_audio` for what is no voice of a model with speaker embeddings of this size.
+ */
+export function fromVoice(voice: Voice, speakerEmbeddingSize?: number): Conditionals {
+  const speakerEmbedding = floatsOf(voice, NAMES.speakerEmbedding)
+  const promptTokens = tokensOf(voice, NAMES.promptTokens, MOST_PROMPT_TOKENS)
+  const tokens = tokensOf(voice, NAMES.decoderTokens, MOST_DECODER_TOKENS)
   const mel = floatsOf(voice, NAMES.decoderMel)
-  const tokens = integersOf(voice, NAMES.decoderTokens)
+  const xvector = floatsOf(voice, NAMES.xvector)
   const frames = mel.length / MEL_CHANNELS
-  invariant(
-    frames === 2 * tokens.length || frames === 2 * tokens.length + 1,
-    `${frames} frames for ${tokens.length} tokens`,
-  )
-  return {
-    speakerEmbedding: floatsOf(voice, NAMES.speakerEmbedding),
-    promptTokens: integersOf(voice, NAMES.promptTokens),
-    decoder: { tokens, mel, frames, xvector: floatsOf(voice, NAMES.xvector) },
-  }
+  demand(frames === 2 * tokens.length || frames === 2 * tokens.length + 1, NAMES.decoderMel)
+  demand(xvector.length === XVECTOR_SIZE, NAMES.xvector)
+  demand(speakerEmbeddingSize === undefined || speakerEmbedding.length === speakerEmbeddingSize, NAMES.speakerEmbedding)
+  return { speakerEmbedding, promptTokens, decoder: { tokens, mel, frames, xvector } }
 }
 
 function floatsOf(voice: Voice, name: string): Float32Array {
   const data = voice.tensors[name]?.data
-  invariant(data instanceof Float32Array, `the voice has no ${name}`)
+  demand(data instanceof Float32Array && data.every((value) => Math.abs(value) <= LARGEST_VALUE), name)
   return data
 }
 
-function integersOf(voice: Voice, name: string): Int32Array {
+function tokensOf(voice: Voice, name: string, most: number): Int32Array {
   const data = voice.tensors[name]?.data
-  invariant(data instanceof BigInt64Array, `the voice has no ${name}`)
+  demand(data instanceof BigInt64Array && data.length > 0 && data.length <= most, name)
+  demand(
+    data.every((token) => token >= 0 && token < SPEECH_TOKENS),
+    name,
+  )
   return Int32Array.from(data, Number)
+}
+
+function demand(condition: boolean, name: string): asserts condition {
+  if (condition) return
+  throw new AppError(
+    'invalid_reference_audio',
+    `This voice file cannot be used: its ${name} is not what this model makes of a recording. Make it again.`,
+    { param: 'reference_audio' },
+  )
 }
