@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Piece, Voice } from '../../src/engine/engine.ts'
 import { createEngineHandle, type EngineHandleOptions } from '../../src/engine/engine-handle.ts'
 import { AppError } from '../../src/errors.ts'
-import { createLog } from '../../src/log.ts'
+import { quietLog } from '../harness/quiet-log.ts'
 
 const SCRIPTED = path.join(import.meta.dirname, 'scripted-engine-process.js')
 const never = new AbortController().signal
@@ -27,7 +27,7 @@ function startHandle(t: TestContext, options: Partial<EngineHandleOptions> = {})
     entry: SCRIPTED,
     onStart: (pid) => started.push(pid),
     onCrash: (_pid, why) => crashes.push(why),
-    log: createLog({ LOG_LEVEL: 'silent', LOG_FORMAT: 'json' }),
+    log: quietLog,
     ...options,
   })
   t.after(() => engine[Symbol.asyncDispose]())

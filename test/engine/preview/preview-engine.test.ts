@@ -7,8 +7,8 @@ import { createPreviewEngine } from '../../../src/engine/preview/preview-engine.
 import { SOUND_TAGS } from '../../../src/engine/text/tags.ts'
 import { readVoice, writeVoice } from '../../../src/engine/voice-file.ts'
 import { AppError } from '../../../src/errors.ts'
-import { createLog } from '../../../src/log.ts'
 import { recordSpeaker } from '../../harness/made-speakers.ts'
+import { quietLog } from '../../harness/quiet-log.ts'
 import { rootMeanSquare } from '../../harness/synthetic-voice.ts'
 
 const RATE = 24_000
@@ -46,7 +46,7 @@ const startProcess = () =>
     idleSeconds: 0,
     onStart: () => {},
     onCrash: () => {},
-    log: createLog({ LOG_LEVEL: 'silent', LOG_FORMAT: 'json' }),
+    log: quietLog,
   })
 
 test('the same piece gives the same samples again, in any order, in any process', async () => {
