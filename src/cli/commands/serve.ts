@@ -47,7 +47,13 @@ function explainListening(error: NodeJS.ErrnoException & { port?: number; addres
   throw error
 }
 
-function greeting({ url, madeKey }: RunningServer): string {
+const ENGINES: Readonly<Record<RunningServer['model'], string>> = {
+  preview: 'preview: intelligible English in a matched voice, not Chatterbox (`chatterbox pull turbo`)',
+  turbo: 'Chatterbox Turbo',
+  nano: 'Chatterbox Nano',
+}
+
+function greeting({ url, model, madeKey }: RunningServer): string {
   const key = madeKey ?? '$CHATTERBOX_API_KEY'
   const quote = madeKey === undefined ? '"' : "'"
   return `
@@ -55,7 +61,7 @@ function greeting({ url, madeKey }: RunningServer): string {
 
   API      ${url}/v1/chatterbox-turbo-tts
   Docs     ${url}/docs
-  Engine   preview: intelligible English in a matched voice, not Chatterbox
+  Engine   ${ENGINES[model]}
 ${
   madeKey === undefined
     ? '  API key  as before; `chatterbox keys create` makes another one'
