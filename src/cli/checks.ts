@@ -6,7 +6,8 @@ import path from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { promisify } from 'node:util'
 import { listAccounts } from '../billing/accounts.ts'
-import { type Config, version } from '../config.ts'
+import { type Config, modelDirOf, version } from '../config.ts'
+import { findInstalledModel } from '../engine/installed-models.ts'
 import { createLog } from '../log.ts'
 import { openLocalVoices } from '../main.ts'
 import { speakLocally } from '../synthesis/local-speaker.ts'
@@ -127,11 +128,17 @@ async function lookAtEngine(config: Config) {
   return { state: 'ok' as const, found }
 }
 
-async function lookAtModel() {
+async function lookAtModel(config: Config) {
+  const folder = modelDirOf(config)
+  const bundle = config.MODEL === 'preview' ? undefined : await findInstalledModel(folder, config.MODEL)
+  if (bundle) {
+    const { model, precision, version } = bundle.manifest
+    return { state: 'ok' as const, found: `${model}, ${precision}, version ${version}, in ${bundle.folder}` }
+  }
   return {
     state: 'warning' as const,
-    found: 'no Chatterbox bundle: the preview engine answers',
-    advice: 'The preview is intelligible English in a matched voice; every answer of it says `x-model: preview`.',
+    found: `no Chatterbox model in ${folder}: the preview engine answers, and says so with \`x-model: preview\``,
+    advice: '`chatterbox pull turbo` downloads one and compiles it here; `--from FOLDER` takes a checkpoint you have.',
   }
 }
 
