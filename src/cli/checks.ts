@@ -7,6 +7,7 @@ import { performance } from 'node:perf_hooks'
 import { promisify } from 'node:util'
 import { listAccounts } from '../billing/accounts.ts'
 import { type Config, modelDirOf, version } from '../config.ts'
+import { verifyBundle } from '../engine/bundle.ts'
 import { findInstalledModel } from '../engine/installed-models.ts'
 import { createLog } from '../log.ts'
 import { openLocalVoices } from '../main.ts'
@@ -132,8 +133,12 @@ async function lookAtModel(config: Config) {
   const folder = modelDirOf(config)
   const bundle = config.MODEL === 'preview' ? undefined : await findInstalledModel(folder, config.MODEL)
   if (bundle) {
+    await verifyBundle(bundle, new AbortController().signal)
     const { model, precision, version } = bundle.manifest
-    return { state: 'ok' as const, found: `${model}, ${precision}, version ${version}, in ${bundle.folder}` }
+    return {
+      state: 'ok' as const,
+      found: `${model}, ${precision}, version ${version}, every file as it was made, in ${bundle.folder}`,
+    }
   }
   return {
     state: 'warning' as const,
