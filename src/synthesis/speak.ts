@@ -1,6 +1,7 @@
 // A paid request from hold to charge: the only place where speech and money meet. Every request is a job, so that a crash at any
 // moment leaves either nothing or a durable, charged output that can be fetched by its id.
 import { createHash } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
 import { performance } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
 import { AUDIO_FORMATS, FORMAT_FACTS } from '../audio/formats.ts'
@@ -45,6 +46,7 @@ export interface DrainableSpeaker extends Speaker {
 export function createSpeaker(deps: SpeakerDeps): DrainableSpeaker {
   const inFlight = new Set<Promise<unknown>>()
   const shutdown = new AbortController()
+  setMaxListeners(0, shutdown.signal) // each request in flight listens
   let draining = false
 
   return {
