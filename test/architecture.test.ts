@@ -22,7 +22,6 @@ const LEAVES = ['config', 'errors', 'log', 'metrics']
 const DOORS: Record<string, string> = {
   'onnxruntime-node': 'engine/runtime/session.ts',
   pg: 'storage/postgres.ts',
-  undici: 'outbound/',
   fastify: 'http/',
   'prom-client': 'metrics.ts',
   pino: 'log.ts',

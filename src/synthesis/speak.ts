@@ -24,7 +24,7 @@ import type { Permits } from './permits.ts'
 import type { Caller, Speaker, Speech, SpeechFacts, SpeechRequest, Voices } from './speech.ts'
 
 // A job whose lease runs out is failed by any process that sweeps; it is renewed three times within that time.
-const LEASE_SECONDS = 30
+const LEASE_SECONDS = 15
 const IDENTICAL_REQUEST_POLL_MS = 100
 
 export interface SpeakerDeps {
