@@ -2,18 +2,18 @@
 import { availableParallelism } from 'node:os'
 import { AppError } from '../../errors.ts'
 import { openBundle } from '../bundle.ts'
-import type { AudioChunk, Engine, EngineInfo, GuardFired, Piece, Voice } from '../engine.ts'
+import type { AudioChunk, Engine, EngineInfo, Voice } from '../engine.ts'
 import { randomNumbers } from '../random.ts'
 import { createOneAtATime } from '../runtime/one-at-a-time.ts'
 import { normalizePunctuation } from '../text/normalize.ts'
 import { hasWords } from '../text/pieces.ts'
 import { BRACKETED, recognizeTag } from '../text/tags.ts'
+import { bestAttempt } from './attempts.ts'
 import { SAMPLE_RATE } from './decoder/frame-rates.ts'
 import { SpeechDecoder } from './decoder/speech-decoder.ts'
-import { leastTokens, mostTokens, trimTrailingSilence } from './guards.ts'
+import { mostTokens, trimTrailingSilence } from './guards.ts'
 import { readTokenizer } from './text/tokenizer.ts'
-import { SpeechLm, type SpeechTokens, type VoicePrompt } from './tokens/speech-lm.ts'
-import { LOOP_TOKENS } from './tokens/speech-tokens.ts'
+import { SpeechLm } from './tokens/speech-lm.ts'
 import { fromVoice, toVoice } from './voice/conditionals.ts'
 import { prepareConditionals } from './voice/prepare-conditionals.ts'
 import { VoiceNetworks } from './voice/voice-networks.ts'
@@ -33,8 +33,6 @@ const VOICE_CACHE_BYTES = 224e6
 
 /** Purposes of random numbers, one per attempt at a piece; those of the decoder begin at 0x200. */
 const TOKEN_DRAWS = 0x100
-/** An utterance that went wrong is tried again with other numbers; the second of two failures is chance, a third is the text. */
-const ATTEMPTS = 3
 
 /** Loads a bundle; that blocks the calling thread for a second or more. Throws BundleError if it cannot be used. */
 export async function createChatterboxEngine(folder: string, options: ChatterboxOptions): Promise<Engine> {
@@ -69,7 +67,16 @@ export async function createChatterboxEngine(folder: string, options: Chatterbox
       if (!hasWords(piece.text)) return
       const text = canonicalTags(normalizePunctuation(piece.text))
       const voice = fromVoice(piece.voice, lm.speakerEmbeddingSize)
-      const { tokens, guards } = await speak(lm, voice, text, tokenizer.encode(text), piece, signal)
+      const request = {
+        textTokens: tokenizer.encode(text),
+        voice,
+        sampling: piece.sampling,
+        maxTokens: mostTokens(text),
+      }
+      const { tokens, guards } = await bestAttempt(text, (attempt) => {
+        const { uniform } = randomNumbers(piece.seed, piece.index, TOKEN_DRAWS + attempt)
+        return lm.generate({ ...request, uniform }, signal)
+      })
       const seed = { seed: piece.seed, pieceIndex: piece.index }
       const decoded = await oneAtATime(() => decoder.decode(tokens, voice.decoder, seed, signal), signal)
       const samples = trimTrailingSilence(decoded)
@@ -98,36 +105,4 @@ function canonicalTags(text: string): string {
   return text.replaceAll(BRACKETED, (whole, inside: string) =>
     recognizeTag(inside) ? `[${inside.trim().toLowerCase().replace(/\s+/g, ' ')}]` : whole,
   )
-}
-
-/** Speech tokens for a text. What ends in a loop or far too early is tried again; of several failures the longest is taken. */
-async function speak(
-  lm: SpeechLm,
-  voice: VoicePrompt,
-  text: string,
-  textTokens: readonly number[],
-  { sampling, seed, index }: Piece,
-  signal: AbortSignal,
-): Promise<{ tokens: readonly number[]; guards: GuardFired[] }> {
-  const guards: GuardFired[] = []
-  let best: SpeechTokens | undefined
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const { uniform } = randomNumbers(seed, index, TOKEN_DRAWS + attempt)
-    const spoken = await lm.generate({ textTokens, voice, sampling, uniform, maxTokens: mostTokens(text) }, signal)
-    const problem = problemOf(spoken, text)
-    if (!problem) {
-      best = spoken
-      break
-    }
-    guards.push(`${problem}-retry`)
-    if (!best || spoken.tokens.length > best.tokens.length) best = spoken
-  }
-  const { tokens = [], ending } = best ?? {}
-  if (ending === 'token-cap') guards.push('token-cap')
-  return { tokens: ending === 'loop' ? tokens.slice(0, -LOOP_TOKENS) : tokens, guards: [...new Set(guards)] }
-}
-
-function problemOf({ tokens, ending }: SpeechTokens, text: string): 'loop' | 'too-short' | undefined {
-  if (ending === 'loop') return 'loop'
-  return tokens.length < leastTokens(text) ? 'too-short' : undefined
 }
