@@ -29,7 +29,7 @@ export function recordRequest({ metrics, log }: Services, request: FastifyReques
         ...(code === undefined ? {} : { code }),
         ...(request.caller ? { account: request.caller.accountId } : {}),
         milliseconds: Math.round(reply.elapsedTime),
-        ...request.timings,
+        ...roundToMilliseconds(request.timings ?? {}),
       },
       'request',
     )
@@ -42,3 +42,7 @@ export function recordRequest({ metrics, log }: Services, request: FastifyReques
 function routeName(request: FastifyRequest): string {
   return request.routeOptions?.url ?? 'unknown'
 }
+
+/** Seconds as a person reads them. */
+const roundToMilliseconds = (timings: object): Record<string, number> =>
+  Object.fromEntries(Object.entries(timings).map(([name, seconds]) => [name, Math.round(seconds * 1000) / 1000]))
