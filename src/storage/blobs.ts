@@ -1,8 +1,4 @@
-// Bytes by key on a file system, durable before `put` returns: what a committed row points to is there, whatever dies.
-import { randomBytes } from 'node:crypto'
-import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
-import path from 'node:path'
-import { invariant } from '../errors.ts'
+// Bytes by key, durable before `put` returns: what a committed row points to is there, whatever dies. Knows no store.
 
 export interface StoredBlob {
   readonly key: string
@@ -19,67 +15,5 @@ export interface Blobs {
   list(folder: string): AsyncIterable<StoredBlob>
 }
 
-// Keys are made by us, never by callers: `outputs/4f/4f…-9c…`. No segment begins with a dot, so none leads out of the folder.
-const KEY = /^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*)*$/
-
-export function createFileBlobs(blobFolder: string): Blobs {
-  const folder = path.resolve(blobFolder)
-  const fileOf = (key: string): string => {
-    invariant(KEY.test(key), `${JSON.stringify(key)} is no blob key`)
-    return path.join(folder, key)
-  }
-  return {
-    put: async (key, bytes) => {
-      const file = fileOf(key)
-      await makeDurableFolder(path.dirname(file))
-      const unfinished = `${file}.${randomBytes(4).toString('hex')}.tmp`
-      try {
-        const handle = await open(unfinished, 'wx', 0o600)
-        try {
-          await handle.writeFile(bytes)
-          await handle.datasync()
-        } finally {
-          await handle.close()
-        }
-        await rename(unfinished, file)
-      } catch (error) {
-        await rm(unfinished, { force: true })
-        throw error
-      }
-      await syncFolder(path.dirname(file)) // makes the new name durable
-    },
-    read: async (key) => readFile(fileOf(key)).catch(undefinedWhenMissing),
-    delete: async (key) => rm(fileOf(key), { force: true }),
-    list: async function* (under) {
-      const entries = await readdir(fileOf(under), { recursive: true, withFileTypes: true }).catch(undefinedWhenMissing)
-      for (const entry of entries ?? []) {
-        if (!entry.isFile()) continue
-        const file = path.join(entry.parentPath, entry.name)
-        const found = await stat(file).catch(undefinedWhenMissing)
-        if (found) yield { key: path.relative(folder, file).split(path.sep).join('/'), modifiedAt: found.mtime }
-      }
-    },
-  }
-}
-
-/** Makes the folder and, where any part of its path is new, makes those names durable as well. */
-async function makeDurableFolder(folder: string): Promise<void> {
-  const topmostMade = await mkdir(folder, { recursive: true, mode: 0o700 })
-  if (topmostMade === undefined) return
-  const above = path.dirname(topmostMade)
-  for (let made = folder; made !== above; made = path.dirname(made)) await syncFolder(path.dirname(made))
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-}
-
-function undefinedWhenMissing(error: NodeJS.ErrnoException): undefined {
-  if (error.code === 'ENOENT') return undefined
-  throw error
-}
+// Keys are made by us, never by callers: `outputs/4f/4f…-9c…`. No segment begins with a dot, so none leads out of the store.
+export const BLOB_KEY = /^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*)*$/

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { rm } from 'node:fs/promises'
 import { after, test } from 'node:test'
-import { createFileBlobs } from '../../src/storage/blobs.ts'
+import { createFileBlobs } from '../../src/storage/file-blobs.ts'
 import { createUpload, findUpload } from '../../src/storage/uploads.ts'
 import { makeAccount } from '../harness/accounts.ts'
 import { openTestDatabase } from '../harness/database.ts'

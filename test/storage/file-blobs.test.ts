@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { readdir, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { type Blobs, createFileBlobs } from '../../src/storage/blobs.ts'
+import type { Blobs } from '../../src/storage/blobs.ts'
+import { createFileBlobs } from '../../src/storage/file-blobs.ts'
 import { makeTemporaryFolder } from '../harness/temporary-folder.ts'
 
 async function makeBlobs(t: TestContext): Promise<{ blobs: Blobs; folder: string }> {
