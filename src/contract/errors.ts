@@ -99,8 +99,8 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorContract>> = {
   },
   invalid_content_type: {
     status: 406,
-    when: '`Content-Type` is absent or is neither `application/json` nor `multipart/form-data`.',
-    remedy: 'Send one of the two.',
+    when: '`Content-Type` is absent, or neither `application/json` nor, on routes that take files, `multipart/form-data`.',
+    remedy: 'Send one that the route takes.',
   },
   insufficient_credits: {
     status: 406,

@@ -46,6 +46,7 @@ function operation(operationId: string, route: RouteContract): JsonObject {
       required: true,
       schema: { type: 'string' },
     })),
+    ...(route.query ? queryParameters(route.query) : []),
     ...(route.headers ?? []).map((name) => ({
       name,
       in: 'header',
@@ -66,6 +67,8 @@ function operation(operationId: string, route: RouteContract): JsonObject {
 }
 
 function requestBody({ schema, multipartFile }: NonNullable<RouteContract['body']>): JsonObject {
+  const json = { 'application/json': { schema: reference(schema) } }
+  if (multipartFile === undefined) return { required: true, content: json }
   const file = { type: 'string', contentMediaType: 'application/octet-stream' }
   const multipart =
     schema === 'SpeechRequest'
@@ -78,8 +81,22 @@ function requestBody({ schema, multipartFile }: NonNullable<RouteContract['body'
       : { type: 'object', required: [multipartFile], properties: { [multipartFile]: { type: 'array', items: file } } }
   return {
     required: true,
-    content: { 'application/json': { schema: reference(schema) }, 'multipart/form-data': { schema: multipart } },
+    content: { ...json, 'multipart/form-data': { schema: multipart } },
   }
+}
+
+function queryParameters(name: SchemaName): JsonObject[] {
+  const { properties = {}, required = [] } = jsonSchema(SCHEMAS[name]) as {
+    properties?: Record<string, JsonObject>
+    required?: string[]
+  }
+  return Object.entries(properties).map(([parameter, { description, ...schema }]) => ({
+    name: parameter,
+    in: 'query',
+    ...(required.includes(parameter) ? { required: true } : {}),
+    ...(description === undefined ? {} : { description }),
+    schema,
+  }))
 }
 
 function successes(route: RouteContract): JsonObject {

@@ -36,7 +36,7 @@ export interface ResponseContract {
 }
 
 export interface RouteContract {
-  readonly method: 'GET' | 'POST'
+  readonly method: 'GET' | 'POST' | 'DELETE'
   readonly path: string
   /** Further paths with the same meaning, which documentation mentions and clients should not start with. */
   readonly alsoAt?: readonly string[]
@@ -51,7 +51,10 @@ export interface RouteContract {
   /** A command that works as it stands, in a folder with a `voice.wav`, once the variables in it are set. */
   readonly curl?: string
   readonly headers?: readonly RequestHeaderName[]
-  readonly body?: { readonly schema: SchemaName; readonly multipartFile: string }
+  /** The parameters after the `?`. */
+  readonly query?: SchemaName
+  /** Without `multipartFile` it is taken as JSON alone. */
+  readonly body?: { readonly schema: SchemaName; readonly multipartFile?: string }
   readonly responses: Readonly<Record<number, ResponseContract>>
   /** Beside those that every route, every route with a key, and every route with a body can have. */
   readonly errors: readonly ErrorCode[]
@@ -267,6 +270,7 @@ export function errorsOf(route: RouteContract): ErrorCode[] {
           'invalid_parameter',
         ] as const)
       : []),
+    ...(route.query ? (['invalid_parameter'] as const) : []),
     ...route.errors,
     'internal',
     'unavailable',

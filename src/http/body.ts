@@ -10,12 +10,11 @@ export interface JsonBody {
 }
 export type ParsedBody = JsonBody | MultipartBody
 
-const MEDIA_TYPES: readonly string[] = ['application/json', 'multipart/form-data']
-
-/** Before anything of the body is read. Throws `invalid_content_type`. */
-export function requireContentType(request: FastifyRequest): void {
+/** Before anything of the body is read. `takesFiles`: as multipart too, not as JSON alone. Throws `invalid_content_type`. */
+export function requireContentType(request: FastifyRequest, takesFiles: boolean): void {
   const mediaType = request.headers['content-type']?.split(';')[0]?.trim().toLowerCase() ?? ''
-  if (!MEDIA_TYPES.includes(mediaType)) throw new AppError('invalid_content_type', KNOWN_TEXTS.invalidContentType)
+  const isTaken = mediaType === 'application/json' || (takesFiles && mediaType === 'multipart/form-data')
+  if (!isTaken) throw new AppError('invalid_content_type', KNOWN_TEXTS.invalidContentType)
 }
 
 /** `request.body` is a ParsedBody from here on. */

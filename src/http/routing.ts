@@ -39,7 +39,7 @@ function admission(name: string, route: RouteContract, services: Services) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     if (route.access === 'key') await requireApiKey(services.db, request)
     if (route.rateLimited) await limitRate(services, name, request, reply)
-    if (route.body) requireContentType(request)
+    if (route.body) requireContentType(request, route.body.multipartFile !== undefined)
   }
 }
 

@@ -34,6 +34,14 @@ function routeSection(route: RouteContract): string {
     `${[route.summary, route.description ?? ''].map(sentence).join('')}${access}${limited}`.trim(),
     ...(route.alsoAt ? [`Also at ${route.alsoAt.map((path) => `\`${path}\``).join(', ')}.`] : []),
     ...(route.curl ? [`\n\`\`\`sh\n${route.curl}\n\`\`\``] : []),
+    ...(route.query
+      ? [
+          list(
+            'After the `?`',
+            fieldsOf(route.query).map(({ name, facts, description }) => [name, facts, description]),
+          ),
+        ]
+      : []),
     ...(route.body ? [bodyPart(route.body)] : []),
     ...(route.headers
       ? [
@@ -52,7 +60,8 @@ function routeSection(route: RouteContract): string {
 
 function bodyPart({ schema, multipartFile }: NonNullable<RouteContract['body']>): string {
   const rows = fieldsOf(schema).map(({ name, facts, description }) => [name, facts, description] as const)
-  const kinds = `\`application/json\`, or \`multipart/form-data\` with \`${multipartFile}\` as a file`
+  const file = multipartFile === undefined ? '' : `, or \`multipart/form-data\` with \`${multipartFile}\` as a file`
+  const kinds = `\`application/json\`${file}`
   return `\nBody: ${kinds}. ${describeSchema(schema).description}\n${list('Parameters', rows)}`
 }
 

@@ -60,6 +60,7 @@ function routeSection(name: string, route: RouteContract): Markup {
 ${route.description ? html`<p>${prose(route.description)}</p>` : undefined}
 ${route.alsoAt ? html`<p>${prose(`Also at ${route.alsoAt.map((path) => `\`${path}\``).join(', ')}.`)}</p>` : undefined}
 ${route.curl ? command(route.curl) : undefined}
+${route.query ? html`<h3>After the ?</h3>${schemaList(route.query)}` : undefined}
 ${route.body ? bodyPart(route.body) : undefined}
 ${route.headers ? html`<h3>Request headers</h3>${list(route.headers.map((header) => [header, undefined, REQUEST_HEADERS[header]]))}` : undefined}
 <h3>Answers</h3>
@@ -69,10 +70,15 @@ ${errorsPart(route)}
 }
 
 function bodyPart({ schema, multipartFile }: NonNullable<RouteContract['body']>): Markup {
+  const file = multipartFile === undefined ? '' : `, or \`multipart/form-data\` with \`${multipartFile}\` as a file`
   return html`<h3>Body</h3>
-<p>${prose(`\`application/json\`, or \`multipart/form-data\` with \`${multipartFile}\` as a file.`)}</p>
-${list(fieldsOf(schema).map(({ name, facts, description }) => [name, facts, description]))}
+<p>${prose(`\`application/json\`${file}.`)}</p>
+${schemaList(schema)}
 ${jsonExample(schema)}`
+}
+
+function schemaList(schema: SchemaName): Markup {
+  return list(fieldsOf(schema).map(({ name, facts, description }) => [name, facts, description]))
 }
 
 function responsePart(
