@@ -3,13 +3,13 @@
 export const PAGE_STYLE = `
 :root {
   --ink: #17202a; --soft: #5a6672; --paper: #ffffff; --panel: #f4f6f8; --line: #dfe4e9; --accent: #0f766e;
-  --get: #1d4ed8; --post: #0f766e; --notice: #fef6e0; --notice-line: #e8c96b;
+  --get: #1d4ed8; --post: #0f766e; --delete: #b3261e; --notice: #fef6e0; --notice-line: #e8c96b;
   --mono: ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --ink: #e6eaee; --soft: #9aa6b2; --paper: #12171d; --panel: #1b222a; --line: #2c3640; --accent: #5eead4;
-    --get: #93b4ff; --post: #5eead4; --notice: #2e2812; --notice-line: #6d5a1e;
+    --get: #93b4ff; --post: #5eead4; --delete: #fca5a5; --notice: #2e2812; --notice-line: #6d5a1e;
   }
 }
 * { box-sizing: border-box; }
@@ -33,7 +33,8 @@ nav a:hover { color: var(--accent); }
 .route .path { font-size: 1rem; overflow-wrap: anywhere; }
 .verb { font: 600 .75rem/1 var(--mono); letter-spacing: .03em; color: var(--get); }
 .verb.POST { color: var(--post); }
-nav .verb { display: inline-block; width: 2.6rem; font-size: .6875rem; }
+.verb.DELETE { color: var(--delete); }
+nav .verb { display: inline-block; width: 3.1rem; font-size: .6875rem; }
 .tag { font-size: .75rem; color: var(--soft); border: 1px solid var(--line); border-radius: 99px; padding: .1rem .6rem; white-space: nowrap; }
 .command { position: relative; margin: 0 0 1rem; max-width: 56rem; }
 pre { margin: 0; padding: .875rem 1rem; background: var(--panel); border: 1px solid var(--line); border-radius: 8px; overflow-x: auto; line-height: 1.5; tab-size: 2; }
