@@ -8,6 +8,8 @@ export interface EngineInfo {
   /** Changes whenever the same input would give other samples or other voices; part of every cache key. */
   readonly version: string
   readonly sampleRate: number
+  /** Pieces that it speaks faster together than one after another; 1 where company gains nothing or changes what is said. */
+  readonly slots: number
 }
 
 /** Sampling parameters of the speech-token language model, in the contract's ranges. */

@@ -67,7 +67,7 @@ const isStopped = (error: unknown): boolean =>
 test('the process starts with the first call and serves all later ones', async (t) => {
   const { engine, started, collect } = startHandle(t)
   assert.equal(started.length, 0)
-  assert.deepEqual(await engine.info(), { model: 'preview', version: 'scripted', sampleRate: 24_000 })
+  assert.deepEqual(await engine.info(), { model: 'preview', version: 'scripted', sampleRate: 24_000, slots: 1 })
   assert.deepEqual(await collect('chunks 5'), [0, 1, 2, 3, 4])
   assert.deepEqual(await collect('chunks 0'), [])
   assert.equal(started.length, 1)

@@ -7,7 +7,7 @@ let running = 0
 let chunksMade = 0
 
 const engine: Engine = {
-  info: async () => ({ model: 'preview', version: 'scripted', sampleRate: 24_000 }),
+  info: async () => ({ model: 'preview', version: 'scripted', sampleRate: 24_000, slots: 1 }),
   /** Tells what this process knows. */
   encodeVoice: async () => ({
     model: 'preview',

@@ -19,6 +19,7 @@ const TONE_VOICE: Voice = { model: 'preview', version: 'tone', tensors: {}, meta
  */
 export function createToneEngine(
   beforeChunk: (piece: Piece, chunk: number, signal: AbortSignal) => Promise<void> | void = () => {},
+  slots = 1,
 ): ToneEngine {
   const pieces: Piece[] = []
   let stopped = 0
@@ -30,7 +31,7 @@ export function createToneEngine(
     get stopped() {
       return stopped
     },
-    info: async () => ({ model: 'preview', version: 'tone', sampleRate: SAMPLE_RATE }),
+    info: async () => ({ model: 'preview', version: 'tone', sampleRate: SAMPLE_RATE, slots }),
     encodeVoice: async () => TONE_VOICE,
     async *synthesize(piece, signal): AsyncIterable<AudioChunk> {
       pieces.push(piece)

@@ -10,7 +10,7 @@ import type { EngineInfo, Voice } from '../../src/engine/engine.ts'
 import { createMetrics } from '../../src/metrics.ts'
 import { createVoiceCache } from '../../src/synthesis/voice-cache.ts'
 
-const engine: EngineInfo = { model: 'preview', version: '1', sampleRate: 24_000 }
+const engine: EngineInfo = { model: 'preview', version: '1', sampleRate: 24_000, slots: 1 }
 const never = new AbortController().signal
 const log = pino({ level: 'silent' })
 const root = await mkdtemp(path.join(tmpdir(), 'voice-cache-'))

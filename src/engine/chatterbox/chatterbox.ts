@@ -24,8 +24,10 @@ export interface ChatterboxOptions {
 }
 
 const MOST_THREADS = 8
-/** Pieces that are spoken at the same time. */
+/** Pieces of one text that are spoken at the same time: four make twice the tokens a second of one, eight little more. */
 const SLOTS = 4
+/** One more sequence fits, so that a request that comes while a long text fills all slots is not kept waiting for a place. */
+const SEQUENCES = SLOTS + 1
 /** A voice of 376, a long sentence of 160 and the longest utterance of 1000. */
 const POSITIONS = 1536
 /** Three Turbo voices or eight Nano voices stay prefilled. */
@@ -37,14 +39,16 @@ const TOKEN_DRAWS = 0x100
 /** Loads a bundle; that blocks the calling thread for a second or more. Throws BundleError if it cannot be used. */
 export async function createChatterboxEngine(folder: string, options: ChatterboxOptions): Promise<Engine> {
   const bundle = await openBundle(folder)
-  const { model, version } = bundle.manifest
-  const info: EngineInfo = { model, version, sampleRate: SAMPLE_RATE }
+  const { model, version, precision } = bundle.manifest
+  // In int4 a piece sounds different in company: pieces of one text must not meet by chance.
+  const slots = precision === 'int4' ? 1 : SLOTS
+  const info: EngineInfo = { model, version, sampleRate: SAMPLE_RATE, slots }
   const graphFile = (name: string): string => bundle.path(`${name}.onnx`)
   const threads = options.threads || Math.min(MOST_THREADS, availableParallelism())
   const tokenizer = await readTokenizer(folder)
   const lm = await SpeechLm.open(graphFile, {
     threads,
-    slots: SLOTS,
+    slots: SEQUENCES,
     positions: POSITIONS,
     voiceCacheBytes: VOICE_CACHE_BYTES,
   })

@@ -24,7 +24,7 @@ export async function createPreviewEngine(): Promise<Engine> {
   const flite = await loadFlite()
   const perform = createPerformer(flite)
   const takeTurn = createTurns()
-  const info: EngineInfo = { model: 'preview', version: PREVIEW_VERSION, sampleRate: PREVIEW_SAMPLE_RATE }
+  const info: EngineInfo = { model: 'preview', version: PREVIEW_VERSION, sampleRate: PREVIEW_SAMPLE_RATE, slots: 1 }
   return {
     info: async () => info,
     async encodeVoice(recording, signal) {
