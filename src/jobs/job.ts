@@ -6,20 +6,43 @@ import type { Database } from '../storage/postgres.ts'
 import type { JobsTable } from '../storage/tables.ts'
 import { retryTransient } from '../storage/transient.ts'
 
+/** `sync`: a caller holds a connection open for it. */
+export type JobMode = 'sync' | 'async'
+/** `none`: text, reference and output are forgotten as soon as they have served. */
+export type Retention = 'normal' | 'none'
+
 interface JobFacts {
   readonly id: string
   readonly accountId: string
   readonly apiKeyId: string
-  /** What was asked for, as it was given to `submitJob`. */
+  readonly mode: JobMode
+  readonly retention: Retention
+  /** Paid by the piece. */
+  readonly stream: boolean
+  readonly characters: number
+  readonly webhookUrl: string | undefined
+  /** Claims so far, less those that were given back. */
+  readonly attempts: number
+  readonly maxAttempts: number
+  /** Of the last worker that has claimed it. */
+  readonly model: string | undefined
+  readonly workerId: string | undefined
+  /** Of the hold, what is paid already. */
+  readonly chargedMicro: number
+  /** What was asked for, as it was given to `submitJob`; without text and reference once a job of retention `none` has ended. */
   readonly request: unknown
   readonly holdMicro: number
   readonly createdAt: Date
+  /** When a worker began for the first time. */
+  readonly startedAt: Date | undefined
   /** From then on neither the job nor its output is found any more. */
   readonly expiresAt: Date
 }
 
 export interface OpenJob extends JobFacts {
   readonly state: 'queued' | 'running'
+  /** True for a running job that its worker has yet to stop. */
+  readonly cancelRequested: boolean
 }
 
 export interface CompletedJob extends JobFacts {
@@ -59,15 +82,15 @@ export interface JobError {
   readonly param: string | undefined
 }
 
-/** undefined: there is none, it has expired, or it is another account's. */
-export async function findJob(db: Database, accountId: string, id: string): Promise<Job | undefined> {
+/** undefined: there is none, it has expired, or it is another account's. Without an account: whose it is does not matter. */
+export async function findJob(db: Database, accountId: string | undefined, id: string): Promise<Job | undefined> {
   if (!isId(id)) return undefined
   const row = await retryTransient(() =>
     db
       .selectFrom('jobs')
       .selectAll()
       .where('id', '=', id)
-      .where('account_id', '=', accountId)
+      .$if(accountId !== undefined, (query) => query.where('account_id', '=', accountId ?? ''))
       .where('expires_at', '>', sql<Date>`now()`)
       .executeTakeFirst(),
   )
@@ -79,13 +102,24 @@ export function readJob(row: Selectable<JobsTable>): Job {
     id: row.id,
     accountId: row.account_id,
     apiKeyId: row.api_key_id,
+    mode: row.mode,
+    retention: row.retention,
+    stream: row.stream,
+    characters: row.characters,
+    webhookUrl: row.webhook_url ?? undefined,
+    attempts: row.attempts,
+    maxAttempts: row.max_attempts,
+    model: row.model ?? undefined,
+    workerId: row.worker_id ?? undefined,
+    chargedMicro: row.charged_micro,
     request: row.request,
     holdMicro: row.hold_micro,
     createdAt: row.created_at,
+    startedAt: row.started_at ?? undefined,
     expiresAt: row.expires_at,
   }
   const { state, finished_at: finishedAt } = row
-  if (state === 'queued' || state === 'running') return { ...facts, state }
+  if (state === 'queued' || state === 'running') return { ...facts, state, cancelRequested: row.cancel_requested }
   invariant(finishedAt, `job ${row.id} is finished and has no date`)
   switch (state) {
     case 'completed':

@@ -1,5 +1,6 @@
 // The tables of migrations/ as types. Each belongs to one room, and only that room names it in SQL: accounts, api_keys, ledger and
-// rate_limits to billing (jobs moves the money of its jobs in its own statements), jobs to jobs, uploads to storage.
+// rate_limits to billing (jobs moves the money of its jobs in its own statements, and keeps the turns), jobs, job_pieces, job_events,
+// workers and usage_days to jobs, uploads to storage.
 import type { Generated } from 'kysely'
 
 interface AccountsTable {
@@ -7,6 +8,8 @@ interface AccountsTable {
   name: string
   balance_micro: Generated<number>
   held_micro: Generated<number>
+  sync_turn: Generated<number>
+  async_turn: Generated<number>
   created_at: Generated<Date>
 }
 
@@ -17,6 +20,7 @@ interface ApiKeysTable {
   prefix: string
   key_sha256: Uint8Array
   rate_limit_rpm: number | null
+  max_concurrent: number | null
   created_at: Generated<Date>
   last_used_at: Date | null
   revoked_at: Date | null
@@ -28,6 +32,7 @@ interface LedgerTable {
   kind: 'grant' | 'charge'
   amount_micro: number
   job_id: string | null
+  piece: number | null
   note: string | null
   at: Generated<Date>
 }
@@ -48,7 +53,23 @@ export interface JobsTable {
   api_key_id: string
   state: 'queued' | 'running' | 'completed' | 'failed' | 'cancelled'
   request: unknown
+  mode: Generated<'sync' | 'async'>
+  characters: Generated<number>
+  turn: Generated<number>
+  queued_at: Generated<Date>
+  run_at: Date | null
+  attempts: Generated<number>
+  max_attempts: Generated<number>
+  cancel_requested: Generated<boolean>
+  started_at: Date | null
+  worker_id: string | null
+  model: string | null
+  input_blob_key: string | null
+  webhook_url: string | null
+  retention: Generated<'normal' | 'none'>
+  stream: Generated<boolean>
   hold_micro: number
+  charged_micro: Generated<number>
   idempotency_key: string | null
   request_hash: string | null
   lease_token: string | null
@@ -69,6 +90,47 @@ export interface JobsTable {
   expires_at: Date
 }
 
+interface JobPiecesTable {
+  job_id: string
+  index: number
+  blob_key: string
+  samples: number
+  sample_rate: number
+  guards: unknown
+  engine_seconds: number
+  charge_micro: Generated<number>
+}
+
+interface WorkersTable {
+  id: string
+  host: string
+  model: string
+  version: string
+  slots: number
+  started_at: Generated<Date>
+  seen_at: Generated<Date>
+}
+
+interface JobEventsTable {
+  id: Generated<number>
+  job_id: string
+  account_id: string
+  kind: 'completed' | 'failed' | 'cancelled'
+  at: Generated<Date>
+}
+
+interface UsageDaysTable {
+  day: Date
+  account_id: string
+  api_key_id: string
+  model: string
+  requests: Generated<number>
+  failed: Generated<number>
+  characters: Generated<number>
+  audio_seconds: Generated<number>
+  cost_micro: Generated<number>
+}
+
 interface RateLimitsTable {
   subject: string
   arrival_us: number
@@ -80,5 +142,9 @@ export interface Tables {
   ledger: LedgerTable
   uploads: UploadsTable
   jobs: JobsTable
+  job_pieces: JobPiecesTable
+  job_events: JobEventsTable
+  workers: WorkersTable
+  usage_days: UsageDaysTable
   rate_limits: RateLimitsTable
 }

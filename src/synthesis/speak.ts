@@ -13,7 +13,7 @@ import { AppError, invariant } from '../errors.ts'
 import { completeJob, failJob, renewLease } from '../jobs/finish.ts'
 import type { CompletedJob } from '../jobs/job.ts'
 import { makeOutputBlobKey } from '../jobs/outputs.ts'
-import { submitJob } from '../jobs/submit.ts'
+import { startJob } from '../jobs/start.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Blobs } from '../storage/blobs.ts'
@@ -90,7 +90,7 @@ const priceOf = ({ config }: SpeakerDeps, request: SpeechRequest): number =>
   priceMicro(request.text, config.PRICE_PER_1000_CHARACTERS)
 
 const submit = (deps: SpeakerDeps, request: SpeechRequest, caller: Caller, requestId: string) =>
-  submitJob(deps.db, {
+  startJob(deps.db, {
     id: requestId,
     accountId: caller.accountId,
     apiKeyId: caller.apiKeyId,

@@ -5,7 +5,7 @@ import { sql } from 'kysely'
 import { createAccount, findBalance, listAccounts } from '../../src/billing/accounts.ts'
 import { grantCredits } from '../../src/billing/ledger.ts'
 import { AppError } from '../../src/errors.ts'
-import { submitJob } from '../../src/jobs/submit.ts'
+import { startJob } from '../../src/jobs/start.ts'
 import { newId } from '../../src/storage/ids.ts'
 import { makeAccount, makeJob } from '../harness/accounts.ts'
 import { openTestDatabase } from '../harness/database.ts'
@@ -36,7 +36,7 @@ test('grants add up, and the ledger says where they came from', async () => {
 
 test('what is not there, or is held, cannot be taken back', async () => {
   const account = await makeAccount(db, 10_000)
-  await submitJob(db, makeJob(account, { holdMicro: 6400 }))
+  await startJob(db, makeJob(account, { holdMicro: 6400 }))
   await assert.rejects(grantCredits(db, account.accountId, -3601, 'too much'), hasCode('insufficient_credits'))
   await assert.rejects(grantCredits(db, account.accountId, -10_001, 'far too much'), hasCode('insufficient_credits'))
   await grantCredits(db, account.accountId, -3600, 'just enough')

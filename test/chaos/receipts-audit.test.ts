@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { priceMicro } from '../../src/billing/prices.ts'
 import { completeJob } from '../../src/jobs/finish.ts'
-import { submitJob } from '../../src/jobs/submit.ts'
+import { startJob } from '../../src/jobs/start.ts'
 import { newId } from '../../src/storage/ids.ts'
 import { makeAccount, makeJob, makeOutput } from '../harness/accounts.ts'
 import { openTestDatabase } from '../harness/database.ts'
@@ -20,7 +20,7 @@ const PRICE = priceMicro(TEXT, PRICE_PER_1000)
 async function pay(changes: { order?: Partial<Order>; receipt?: Partial<Receipt>; chargeMicro?: number } = {}) {
   const key = changes.order?.key ?? newId()
   const job = makeJob(account, { holdMicro: PRICE, idempotency: { key, requestHash: 'x' } })
-  const submitted = await submitJob(db, job)
+  const submitted = await startJob(db, job)
   assert.equal(submitted.kind, 'started')
   const { leaseToken } = submitted
   const output = makeOutput(job.id)

@@ -4,7 +4,7 @@ import { createAccount } from '../../src/billing/accounts.ts'
 import { createApiKey } from '../../src/billing/api-keys.ts'
 import type { JobOutput } from '../../src/jobs/job.ts'
 import { makeOutputBlobKey } from '../../src/jobs/outputs.ts'
-import type { NewJob } from '../../src/jobs/submit.ts'
+import type { NewRunningJob } from '../../src/jobs/start.ts'
 import { newId } from '../../src/storage/ids.ts'
 import type { Database } from '../../src/storage/postgres.ts'
 
@@ -20,7 +20,7 @@ export async function makeAccount(db: Database, creditsMicro = 1_000_000): Promi
   return { accountId, apiKeyId: id, key }
 }
 
-export function makeJob(account: TestAccount, job: Partial<NewJob> = {}): NewJob {
+export function makeJob(account: TestAccount, job: Partial<NewRunningJob> = {}): NewRunningJob {
   return {
     id: newId(),
     accountId: account.accountId,

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { type Completion, completeJob, failJob } from '../../src/jobs/finish.ts'
 import { findJob, type Job } from '../../src/jobs/job.ts'
-import { submitJob } from '../../src/jobs/submit.ts'
+import { startJob } from '../../src/jobs/start.ts'
 import { failAbandonedJobs } from '../../src/jobs/sweep.ts'
 import { createFileBlobs } from '../../src/storage/file-blobs.ts'
 import { newId } from '../../src/storage/ids.ts'
@@ -52,7 +52,7 @@ for (;;) {
 async function serve({ idempotencyKey }: MoneyRequest): Promise<MoneyAnswer['delivered']> {
   const idempotency = { key: idempotencyKey, requestHash: idempotencyKey }
   const job = makeJob(options.account, { idempotency, leaseSeconds: LEASE_SECONDS })
-  const submitted = await submitJob(db, job)
+  const submitted = await startJob(db, job)
   if (submitted.kind !== 'started') return deliver(submitted.job)
   const { leaseToken } = submitted
   await sleep(Math.random() * 20)

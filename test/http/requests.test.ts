@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { completedRequestSchema, failedRequestSchema, pendingRequestSchema } from '../../src/contract/requests.ts'
 import { failJob } from '../../src/jobs/finish.ts'
-import { submitJob } from '../../src/jobs/submit.ts'
+import { startJob } from '../../src/jobs/start.ts'
 import { makeAccount, makeJob } from '../harness/accounts.ts'
 import { openScratchApp, VALID } from './scratch-app.ts'
 
@@ -12,9 +12,9 @@ const { app, account, db } = scratch
 const find = (id: string, key = account.key) => app.inject({ url: `/v1/requests/${id}`, headers: { 'x-api-key': key } })
 const dashed = (id: string) => id.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
 
-async function startJob() {
+async function startedJob() {
   const job = makeJob(account)
-  const submitted = await submitJob(db, job)
+  const submitted = await startJob(db, job)
   assert.equal(submitted.kind, 'started')
   return { id: job.id, leaseToken: submitted.leaseToken }
 }
@@ -41,7 +41,7 @@ test('an id may be written with dashes and in upper case', async () => {
 })
 
 test('a running request is PROCESSING, with URLs that answer', async () => {
-  const { id } = await startJob()
+  const { id } = await startedJob()
   const found = await find(id)
   const body = pendingRequestSchema.strict().parse(found.json())
   assert.deepEqual([found.statusCode, body.status, body.request_id], [200, 'PROCESSING', id])
@@ -51,7 +51,7 @@ test('a running request is PROCESSING, with URLs that answer', async () => {
 })
 
 test('a failed request is 422 with status FAILED, its error, and no cost', async () => {
-  const { id, leaseToken } = await startJob()
+  const { id, leaseToken } = await startedJob()
   await failJob(db, {
     id,
     leaseToken,
@@ -79,7 +79,7 @@ test('a request that failed over HTTP is found FAILED under the id of its answer
 })
 
 test('another account’s request is not found', async () => {
-  const { id } = await startJob()
+  const { id } = await startedJob()
   const other = await makeAccount(db)
   const found = await find(id, other.key)
   assert.equal(found.statusCode, 404)
@@ -98,6 +98,6 @@ test('an expired request is not found, nor is its output', async () => {
 })
 
 test('polls are never cached', async () => {
-  const { id } = await startJob()
+  const { id } = await startedJob()
   for (const wanted of [id, '0'.repeat(32)]) assert.equal((await find(wanted)).headers['cache-control'], 'no-store')
 })

@@ -7,7 +7,7 @@ import { AppError } from '../../src/errors.ts'
 import { completeJob, failJob, renewLease } from '../../src/jobs/finish.ts'
 import { findJob } from '../../src/jobs/job.ts'
 import { findOutput } from '../../src/jobs/outputs.ts'
-import { type NewJob, submitJob } from '../../src/jobs/submit.ts'
+import { type NewRunningJob, startJob } from '../../src/jobs/start.ts'
 import { failAbandonedJobs } from '../../src/jobs/sweep.ts'
 import { newId } from '../../src/storage/ids.ts'
 import { makeAccount, makeJob, makeOutput } from '../harness/accounts.ts'
@@ -15,8 +15,8 @@ import { openTestDatabase } from '../harness/database.ts'
 
 const { db } = await openTestDatabase()
 
-async function start(job: NewJob): Promise<string> {
-  const submitted = await submitJob(db, job)
+async function start(job: NewRunningJob): Promise<string> {
+  const submitted = await startJob(db, job)
   assert.equal(submitted.kind, 'started')
   return submitted.kind === 'started' ? submitted.leaseToken : ''
 }
@@ -64,7 +64,7 @@ test('what open jobs hold cannot be spent again', async () => {
   const account = await makeAccount(db, 10_000)
   await start(makeJob(account, { holdMicro: 6400 }))
   const refused = makeJob(account, { holdMicro: 6400 })
-  await assert.rejects(submitJob(db, refused), (error) => {
+  await assert.rejects(startJob(db, refused), (error) => {
     assert.ok(error instanceof AppError)
     assert.equal(error.code, 'insufficient_credits')
     assert.equal(error.message, 'Insufficient credits. You have 0.0036 credits. This request needs 0.0064.')

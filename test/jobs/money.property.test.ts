@@ -8,7 +8,7 @@ import { findBalance } from '../../src/billing/accounts.ts'
 import { grantCredits } from '../../src/billing/ledger.ts'
 import { AppError } from '../../src/errors.ts'
 import { completeJob, failJob } from '../../src/jobs/finish.ts'
-import { type NewJob, submitJob } from '../../src/jobs/submit.ts'
+import { type NewRunningJob, startJob } from '../../src/jobs/start.ts'
 import { failAbandonedJobs, removeExpired } from '../../src/jobs/sweep.ts'
 import { createFileBlobs } from '../../src/storage/file-blobs.ts'
 import { makeAccount, makeJob, makeOutput, type TestAccount } from '../harness/accounts.ts'
@@ -44,7 +44,7 @@ type Step = typeof step extends fc.Arbitrary<infer T> ? T : never
 const rounds = fc.array(fc.array(step, { minLength: 1, maxLength: 5 }), { minLength: 1, maxLength: 12 })
 
 interface Started {
-  readonly newJob: NewJob
+  readonly newJob: NewRunningJob
   readonly leaseToken: string
 }
 
@@ -91,7 +91,7 @@ async function submit(step: { account: number; hold: number; key: number }, expe
   const idempotency = step.key === 0 ? undefined : { key: `key ${step.key}`, requestHash: '' }
   const newJob = makeJob(owner, { holdMicro: step.hold, idempotency })
   try {
-    const submitted = await submitJob(db, newJob)
+    const submitted = await startJob(db, newJob)
     if (submitted.kind === 'started') expected.started.push({ newJob, leaseToken: submitted.leaseToken })
   } catch (error) {
     if (!refusedForLack(error)) throw error

@@ -7,7 +7,7 @@ import { sql } from 'kysely'
 import { findBalance } from '../../src/billing/accounts.ts'
 import { completeJob } from '../../src/jobs/finish.ts'
 import { findJob } from '../../src/jobs/job.ts'
-import { submitJob } from '../../src/jobs/submit.ts'
+import { startJob } from '../../src/jobs/start.ts'
 import { failAbandonedJobs, removeExpired, removeOrphanBlobs } from '../../src/jobs/sweep.ts'
 import { startSweeper } from '../../src/jobs/sweeper.ts'
 import { createFileBlobs } from '../../src/storage/file-blobs.ts'
@@ -24,7 +24,7 @@ const HOUR_MS = 3_600_000
 
 async function makeCompleted(account: TestAccount): Promise<{ id: string; blobKey: string }> {
   const job = makeJob(account)
-  const started = await submitJob(db, job)
+  const started = await startJob(db, job)
   assert.ok(started.kind === 'started')
   const output = makeOutput(job.id)
   await blobs.put(output.blobKey, Buffer.from('audio'))
@@ -49,7 +49,7 @@ test('an expired job goes with its output; its charge stays, and so do younger j
 test('a running job stays, however old it is', async () => {
   const account = await makeAccount(db)
   const job = makeJob(account)
-  await submitJob(db, job)
+  await startJob(db, job)
   await expire(job.id)
   assert.equal(await removeExpired(db, blobs), 0)
   assert.equal((await findBalance(db, account.accountId))?.heldMicro, 6400)
@@ -81,7 +81,7 @@ test('a file that no row names goes when it is old, and only below outputs and u
 test('servers that sweep at the same time fail each abandoned job once', async () => {
   const accounts = await Promise.all(Array.from({ length: 5 }, () => makeAccount(db)))
   for (const account of accounts) {
-    for (let i = 0; i < 10; i++) await submitJob(db, makeJob(account, { leaseSeconds: 0 }))
+    for (let i = 0; i < 10; i++) await startJob(db, makeJob(account, { leaseSeconds: 0 }))
   }
   const failed = await Promise.all(Array.from({ length: 8 }, () => failAbandonedJobs(db)))
   assert.equal(
@@ -94,7 +94,7 @@ test('servers that sweep at the same time fail each abandoned job once', async (
 test('the sweeper sweeps by itself and stops when told to', async () => {
   const account = await makeAccount(db)
   const job = makeJob(account, { leaseSeconds: 0 })
-  await submitJob(db, job)
+  await startJob(db, job)
   const sweeper = startSweeper(db, blobs, quietLog)
   while ((await findJob(db, account.accountId, job.id))?.state === 'running') await new Promise(setImmediate)
   await sweeper[Symbol.asyncDispose]()

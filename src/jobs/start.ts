@@ -1,4 +1,4 @@
-// Adding a job and holding its price, in one statement.
+// Adding a job that its own process works on at once, and holding its price, in one statement.
 import { sql } from 'kysely'
 import { findAvailable, insufficientCredits, isShortage } from '../billing/ledger.ts'
 import { AppError, invariant } from '../errors.ts'
@@ -7,7 +7,7 @@ import type { Database } from '../storage/postgres.ts'
 import { retryTransient } from '../storage/transient.ts'
 import { type Job, readJob } from './job.ts'
 
-export interface NewJob {
+export interface NewRunningJob {
   /** 32 lower-case hex digits. */
   readonly id: string
   readonly accountId: string
@@ -22,7 +22,7 @@ export interface NewJob {
   readonly ttlHours: number
 }
 
-export type Submitted =
+export type Started =
   /** The caller has it now, and must complete or fail it with this token, or renew the lease in time. */
   | { readonly kind: 'started'; readonly leaseToken: string }
   /** Somebody else has it: another request with the same idempotency key. */
@@ -34,7 +34,7 @@ export type Submitted =
  * job instead and holds nothing; a failed one does not count.
  * Throws AppError `insufficient_credits`, or `idempotency_conflict` when the key came with another request.
  */
-export async function submitJob(db: Database, job: NewJob): Promise<Submitted> {
+export async function startJob(db: Database, job: NewRunningJob): Promise<Started> {
   invariant(Number.isSafeInteger(job.holdMicro) && job.holdMicro >= 0, `${job.holdMicro} is no amount of micro-dollars`)
   const leaseToken = newId()
   for (;;) {
@@ -57,16 +57,16 @@ export async function submitJob(db: Database, job: NewJob): Promise<Submitted> {
 }
 
 /** False when the id or the idempotency key is taken. */
-async function addJob(db: Database, job: NewJob, leaseToken: string): Promise<boolean> {
+async function addJob(db: Database, job: NewRunningJob, leaseToken: string): Promise<boolean> {
   const statement = sql`
     with job as (
       insert into jobs (
         id, account_id, api_key_id, state, request, hold_micro,
-        idempotency_key, request_hash, lease_token, lease_until, expires_at
+        idempotency_key, request_hash, lease_token, lease_until, expires_at, attempts, started_at
       ) values (
         ${job.id}, ${job.accountId}, ${job.apiKeyId}, 'running', ${JSON.stringify(job.request)}, ${job.holdMicro},
         ${job.idempotency?.key ?? null}, ${job.idempotency?.requestHash ?? null},
-        ${leaseToken}, now() + ${job.leaseSeconds} * interval '1 second', now() + ${job.ttlHours} * interval '1 hour'
+        ${leaseToken}, now() + ${job.leaseSeconds} * interval '1 second', now() + ${job.ttlHours} * interval '1 hour', 1, now()
       )
       on conflict do nothing
       returning account_id, hold_micro
@@ -83,7 +83,7 @@ async function addJob(db: Database, job: NewJob, leaseToken: string): Promise<bo
   }
 }
 
-async function findSame(db: Database, job: NewJob) {
+async function findSame(db: Database, job: NewRunningJob) {
   return db
     .selectFrom('jobs')
     .selectAll()
