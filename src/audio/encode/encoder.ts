@@ -7,22 +7,26 @@ import { FlacEncoder } from './flac.ts'
 import { Mp3Encoder } from './mp3.ts'
 import { OpusEncoder } from './opus.ts'
 import { PcmEncoder } from './pcm.ts'
+import type { AudioTags } from './tags.ts'
 import { WavEncoder } from './wav.ts'
 
-const ENCODERS: Readonly<Record<AudioFormat, (sampleRate: number) => AudioEncoder | Promise<AudioEncoder>>> = {
-  wav: (sampleRate) => new WavEncoder(sampleRate),
-  mp3: (sampleRate) => Mp3Encoder.create(sampleRate),
-  ogg: (sampleRate) => new OpusEncoder(sampleRate),
-  flac: (sampleRate) => FlacEncoder.create(sampleRate),
+type Create = (sampleRate: number, tags: AudioTags | undefined) => AudioEncoder | Promise<AudioEncoder>
+
+const ENCODERS: Readonly<Record<AudioFormat, Create>> = {
+  wav: (sampleRate, tags) => new WavEncoder(sampleRate, tags),
+  mp3: (sampleRate, tags) => Mp3Encoder.create(sampleRate, tags),
+  ogg: (sampleRate, tags) => new OpusEncoder(sampleRate, tags),
+  flac: (sampleRate, tags) => FlacEncoder.create(sampleRate, tags),
   pcm: () => new PcmEncoder(),
 }
 
 /**
  * An encoder of mono samples at `sampleRate` Hz (24,000 works in every format). The same samples give the same bytes,
- * however they are cut. The caller disposes of it, finished or not.
+ * however they are cut. `tags` go into the file's own metadata; bare PCM has none. The caller disposes of it, finished
+ * or not.
  */
-export async function createEncoder(format: AudioFormat, sampleRate: number): Promise<AudioEncoder> {
-  return ENCODERS[format](sampleRate)
+export async function createEncoder(format: AudioFormat, sampleRate: number, tags?: AudioTags): Promise<AudioEncoder> {
+  return ENCODERS[format](sampleRate, tags)
 }
 
 /** A whole file: as createEncoder() would stream it, but its head states sizes and checksums instead of `unknown`. */
@@ -30,8 +34,9 @@ export async function encodeAudio(
   samples: Float32Array,
   sampleRate: number,
   format: AudioFormat,
+  tags?: AudioTags,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  using encoder = await createEncoder(format, sampleRate)
+  using encoder = await createEncoder(format, sampleRate, tags)
   const blocks: Uint8Array[] = []
   for (let at = 0; at < samples.length; at += sampleRate) {
     blocks.push(await encoder.encode(samples.subarray(at, at + sampleRate)))

@@ -5,11 +5,13 @@ import { invariant } from '../../errors.ts'
 import { type Libav, startLibav } from '../libav.ts'
 import { concatBytes, toInt16, toLittleEndian } from '../pcm.ts'
 import type { AudioEncoder } from './audio-encoder.ts'
+import { type AudioTags, vorbisComment } from './tags.ts'
 
 const STREAMINFO_BYTES = 34
 const MD5_OFFSET = 18
-// Signature, and the header of the only metadata block: last, type 0 (STREAMINFO), 34 bytes.
-const SIGNATURE = Uint8Array.of(...Buffer.from('fLaC', 'latin1'), 0x80, 0, 0, STREAMINFO_BYTES)
+// Signature, and the header of the first metadata block: type 0 (STREAMINFO), 34 bytes.
+const SIGNATURE = Uint8Array.of(...Buffer.from('fLaC', 'latin1'), 0, 0, 0, STREAMINFO_BYTES)
+const LAST_BLOCK_OF_COMMENTS = 0x84
 const MONO_LAYOUT = 4 // FFmpeg's AV_CH_FRONT_CENTER
 
 interface Codec {
@@ -27,13 +29,14 @@ export class FlacEncoder implements AudioEncoder {
   readonly #libav: Libav
   readonly #codec: Codec
   readonly #sampleRate: number
+  readonly #comments: Uint8Array
   readonly #md5 = createHash('md5')
   #pending = new Int16Array()
   #samplesEncoded = 0
   #headSent = false
   #disposed = false
 
-  static async create(sampleRate: number): Promise<FlacEncoder> {
+  static async create(sampleRate: number, tags?: AudioTags): Promise<FlacEncoder> {
     sharedLibav ??= startLibav()
     const libav = await sharedLibav.catch((error: unknown) => {
       sharedLibav = undefined // so that the next encoder tries again
@@ -43,13 +46,14 @@ export class FlacEncoder implements AudioEncoder {
       ctx: { sample_fmt: libav.AV_SAMPLE_FMT_S16, sample_rate: sampleRate, channel_layout: MONO_LAYOUT },
       time_base: [1, sampleRate],
     })
-    return new FlacEncoder(libav, { context, frame, packet, samplesPerFrame }, sampleRate)
+    return new FlacEncoder(libav, { context, frame, packet, samplesPerFrame }, sampleRate, commentBlock(tags))
   }
 
-  private constructor(libav: Libav, codec: Codec, sampleRate: number) {
+  private constructor(libav: Libav, codec: Codec, sampleRate: number, comments: Uint8Array) {
     this.#libav = libav
     this.#codec = codec
     this.#sampleRate = sampleRate
+    this.#comments = comments
   }
 
   encode(samples: Float32Array): Uint8Array {
@@ -91,7 +95,7 @@ export class FlacEncoder implements AudioEncoder {
   #firstHead(): Uint8Array[] {
     if (this.#headSent) return []
     this.#headSent = true
-    return [SIGNATURE, this.#streamInfo()]
+    return [SIGNATURE, this.#streamInfo(), this.#comments]
   }
 
   #streamInfo(): Uint8Array {
@@ -117,4 +121,13 @@ export class FlacEncoder implements AudioEncoder {
     })
     return this.#libav.ff_encode_multi_sync(context, frame, packet, frames, last).map(({ data }) => data)
   }
+}
+
+/** The second and last metadata block; it names the program that made the frames even where there are no tags. */
+function commentBlock(tags: AudioTags | undefined): Uint8Array {
+  const content = vorbisComment('Lavc', tags)
+  const header = Buffer.alloc(4)
+  header[0] = LAST_BLOCK_OF_COMMENTS
+  header.writeUIntBE(content.length, 1, 3)
+  return concatBytes([header, content])
 }

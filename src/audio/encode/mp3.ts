@@ -5,6 +5,7 @@ import { invariant } from '../../errors.ts'
 import { concatBytes } from '../pcm.ts'
 import type { AudioEncoder } from './audio-encoder.ts'
 import { bytesPerFrame, crc16, type Mp3StreamFacts, mp3InfoFrame, samplesPerFrame } from './mp3-info-frame.ts'
+import { type AudioTags, id3Tag } from './tags.ts'
 
 const SAMPLE_RATES = [8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000] as const
 // ENCDELAY of LAME's encoder.h: so many zeros it puts in front of the samples.
@@ -17,26 +18,28 @@ export class Mp3Encoder implements AudioEncoder {
   readonly #lame: Lame
   readonly #sampleRate: number
   readonly #kilobitsPerSecond: number
+  readonly #id3: Uint8Array
   #stream: Mp3StreamFacts | undefined
   #samples = 0
   #bytes = 0
   #crc = 0
 
   /** `sampleRate` must be one that MP3 has: 8, 11.025, 12, 16, 22.05, 24, 32, 44.1 or 48 kHz. */
-  static async create(sampleRate: number): Promise<Mp3Encoder> {
+  static async create(sampleRate: number, tags?: AudioTags): Promise<Mp3Encoder> {
     const legalRate = SAMPLE_RATES.find((rate) => rate === sampleRate)
     invariant(legalRate, `MP3 has no sample rate of ${sampleRate} Hz`)
     // For speech near transparent; double where the rate is one of music.
     const bitrate = sampleRate < 32_000 ? 64 : 128
     const lame = await createMp3Encoder()
     lame.configure({ sampleRate, outputSampleRate: legalRate, channels: 1, bitrate })
-    return new Mp3Encoder(lame, sampleRate, bitrate)
+    return new Mp3Encoder(lame, sampleRate, bitrate, tags ? id3Tag(tags) : new Uint8Array())
   }
 
-  private constructor(lame: Lame, sampleRate: number, kilobitsPerSecond: number) {
+  private constructor(lame: Lame, sampleRate: number, kilobitsPerSecond: number, id3: Uint8Array) {
     this.#lame = lame
     this.#sampleRate = sampleRate
     this.#kilobitsPerSecond = kilobitsPerSecond
+    this.#id3 = id3
   }
 
   encode(samples: Float32Array): Uint8Array {
@@ -54,7 +57,7 @@ export class Mp3Encoder implements AudioEncoder {
     // gives the true count.
     const frames = Math.round(this.#bytes / bytesPerFrame(this.#stream))
     const padding = frames * samplesPerFrame(this.#sampleRate) - ENCODER_DELAY - this.#samples
-    return mp3InfoFrame(this.#stream, { frames, bytes: this.#bytes, padding, crc: this.#crc })
+    return concatBytes([this.#id3, mp3InfoFrame(this.#stream, { frames, bytes: this.#bytes, padding, crc: this.#crc })])
   }
 
   [Symbol.dispose](): void {}
@@ -70,6 +73,6 @@ export class Mp3Encoder implements AudioEncoder {
       kilobitsPerSecond: this.#kilobitsPerSecond,
       encoderDelay: ENCODER_DELAY,
     }
-    return concatBytes([mp3InfoFrame(this.#stream, undefined), bytes])
+    return concatBytes([this.#id3, mp3InfoFrame(this.#stream, undefined), bytes])
   }
 }

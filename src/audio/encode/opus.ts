@@ -5,6 +5,7 @@ import { invariant } from '../../errors.ts'
 import { concatBytes, concatSamples, toInt16 } from '../pcm.ts'
 import type { AudioEncoder } from './audio-encoder.ts'
 import { OggStream } from './ogg.ts'
+import { type AudioTags, vorbisComment } from './tags.ts'
 
 const SAMPLE_RATES = [8_000, 12_000, 16_000, 24_000, 48_000] as const
 // Opus counts time at 48 kHz, whatever the rate of the samples.
@@ -22,6 +23,7 @@ const SERIAL = 0x43425458
 export class OpusEncoder implements AudioEncoder {
   readonly #opus: Encoder
   readonly #ogg = new OggStream(SERIAL)
+  readonly #tags: AudioTags | undefined
   readonly #sampleRate: number
   readonly #samplesPerFrame: number
   /** The encoder's delay in granules, which a decoder throws away. */
@@ -33,13 +35,14 @@ export class OpusEncoder implements AudioEncoder {
   #headSent = false
 
   /** `sampleRate` must be one that Opus has: 8, 12, 16, 24 or 48 kHz. */
-  constructor(sampleRate: number) {
+  constructor(sampleRate: number, tags?: AudioTags) {
     const legalRate = SAMPLE_RATES.find((rate) => rate === sampleRate)
     invariant(legalRate, `Opus has no sample rate of ${sampleRate} Hz`)
     this.#opus = new Encoder({ channels: 1, sample_rate: legalRate, application: 'audio' })
     this.#opus.bitrate = BITS_PER_SECOND
     this.#opus.complexity = COMPLEXITY
     this.#sampleRate = sampleRate
+    this.#tags = tags
     this.#samplesPerFrame = sampleRate / FRAMES_PER_SECOND
     this.#preSkip = (lookahead(this.#opus) * GRANULE_RATE) / sampleRate
   }
@@ -74,7 +77,7 @@ export class OpusEncoder implements AudioEncoder {
   #head(): Uint8Array[] {
     if (this.#headSent) return []
     this.#headSent = true
-    return [this.#ogg.page([opusHead(this.#preSkip, this.#sampleRate)], 0), this.#ogg.page([opusTags()], 0)]
+    return [this.#ogg.page([opusHead(this.#preSkip, this.#sampleRate)], 0), this.#ogg.page([opusTags(this.#tags)], 0)]
   }
 
   /**
@@ -108,11 +111,5 @@ function opusHead(preSkip: number, sampleRate: number): Uint8Array {
   return head // gain 0 dB, channel mapping family 0
 }
 
-function opusTags(): Uint8Array {
-  const vendor = 'libopus'
-  const tags = Buffer.alloc(8 + 4 + vendor.length + 4)
-  tags.write('OpusTags', 0, 'latin1')
-  tags.writeUInt32LE(vendor.length, 8)
-  tags.write(vendor, 12, 'latin1')
-  return tags // no comments
-}
+const opusTags = (tags: AudioTags | undefined): Uint8Array =>
+  concatBytes([Buffer.from('OpusTags', 'latin1'), vorbisComment('libopus', tags)])

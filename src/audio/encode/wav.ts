@@ -1,18 +1,21 @@
 // 16 bit mono WAV. While streaming, the sizes are FFFFFFFF: the convention for `until the end of the file` (FFmpeg
 // writes and reads it).
-import { toInt16, toLittleEndian } from '../pcm.ts'
+import { concatBytes, toInt16, toLittleEndian } from '../pcm.ts'
 import type { AudioEncoder } from './audio-encoder.ts'
+import { type AudioTags, infoChunk } from './tags.ts'
 
 export const WAV_HEADER_BYTES = 44
 const UNKNOWN_SIZE = 0xffffffff
 
 export class WavEncoder implements AudioEncoder {
   readonly #sampleRate: number
+  readonly #tags: AudioTags | undefined
   #headerSent = false
   #dataBytes = 0
 
-  constructor(sampleRate: number) {
+  constructor(sampleRate: number, tags?: AudioTags) {
     this.#sampleRate = sampleRate
+    this.#tags = tags
   }
 
   encode(samples: Float32Array): Uint8Array {
@@ -20,10 +23,7 @@ export class WavEncoder implements AudioEncoder {
     this.#dataBytes += data.length
     if (this.#headerSent) return data
     this.#headerSent = true
-    const first = new Uint8Array(WAV_HEADER_BYTES + data.length)
-    first.set(wavHeader(this.#sampleRate, undefined))
-    first.set(data, WAV_HEADER_BYTES)
-    return first
+    return concatBytes([wavHeader(this.#sampleRate, undefined, this.#tags), data])
   }
 
   finish(): Uint8Array {
@@ -31,26 +31,32 @@ export class WavEncoder implements AudioEncoder {
   }
 
   finalHead(): Uint8Array {
-    return wavHeader(this.#sampleRate, this.#dataBytes)
+    return wavHeader(this.#sampleRate, this.#dataBytes, this.#tags)
   }
 
   [Symbol.dispose](): void {}
 }
 
-/** The 44 bytes before 16 bit mono samples; without `dataBytes` both sizes say `unknown`. */
-export function wavHeader(sampleRate: number, dataBytes: number | undefined): Uint8Array<ArrayBuffer> {
-  const header = Buffer.alloc(WAV_HEADER_BYTES)
-  header.write('RIFF', 0, 'latin1')
-  header.writeUInt32LE(dataBytes === undefined ? UNKNOWN_SIZE : WAV_HEADER_BYTES - 8 + dataBytes, 4)
-  header.write('WAVEfmt ', 8, 'latin1')
-  header.writeUInt32LE(16, 16) // size of the fmt chunk
-  header.writeUInt16LE(1, 20) // PCM
-  header.writeUInt16LE(1, 22) // channels
-  header.writeUInt32LE(sampleRate, 24)
-  header.writeUInt32LE(sampleRate * 2, 28) // bytes per second
-  header.writeUInt16LE(2, 32) // bytes per frame
-  header.writeUInt16LE(16, 34) // bits per sample
-  header.write('data', 36, 'latin1')
-  header.writeUInt32LE(dataBytes ?? UNKNOWN_SIZE, 40)
-  return new Uint8Array(header)
+/** What comes before 16 bit mono samples: 44 bytes, and the tags' chunk; without `dataBytes` the sizes say `unknown`. */
+export function wavHeader(
+  sampleRate: number,
+  dataBytes: number | undefined,
+  tags?: AudioTags,
+): Uint8Array<ArrayBuffer> {
+  const info = tags ? infoChunk(tags) : Buffer.alloc(0)
+  const format = Buffer.alloc(36)
+  format.write('RIFF', 0, 'latin1')
+  format.writeUInt32LE(dataBytes === undefined ? UNKNOWN_SIZE : WAV_HEADER_BYTES - 8 + info.length + dataBytes, 4)
+  format.write('WAVEfmt ', 8, 'latin1')
+  format.writeUInt32LE(16, 16) // size of the fmt chunk
+  format.writeUInt16LE(1, 20) // PCM
+  format.writeUInt16LE(1, 22) // channels
+  format.writeUInt32LE(sampleRate, 24)
+  format.writeUInt32LE(sampleRate * 2, 28) // bytes per second
+  format.writeUInt16LE(2, 32) // bytes per frame
+  format.writeUInt16LE(16, 34) // bits per sample
+  const data = Buffer.alloc(8)
+  data.write('data', 0, 'latin1')
+  data.writeUInt32LE(dataBytes ?? UNKNOWN_SIZE, 4)
+  return concatBytes([format, info, data])
 }
