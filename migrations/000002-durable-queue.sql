@@ -80,10 +80,10 @@ create table workers (
   seen_at    timestamptz not null default now()
 ) with (fillfactor = 50);
 
--- The end of every asynchronous job, written by the statement that ends it, for whoever tells the world about it.
+-- Every end of an asynchronous job, written by the statement that ends it, for whoever tells the world about it.
 create table job_events (
   id         bigint generated always as identity primary key,
-  job_id     hex_id not null unique, -- no foreign key: a job may be forgotten before its event is
+  job_id     hex_id not null, -- no foreign key: a job may be forgotten before its event is
   account_id hex_id not null references accounts,
   kind       text not null check (kind in ('completed', 'failed', 'cancelled')),
   at         timestamptz not null default now()

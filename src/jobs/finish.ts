@@ -1,10 +1,17 @@
-// Ending a job: its charge or the release of its hold happens in the statement that ends it, and only for whoever holds the lease.
+// Ending a job: its charge or the release of its hold happens in the statement that ends it, and only for
+// whoever holds the lease. A job that was to be cancelled never completes.
 import { sql } from 'kysely'
 import type { ErrorCode } from '../errors.ts'
 import { newId } from '../storage/ids.ts'
 import type { Database } from '../storage/postgres.ts'
 import { retryTransient } from '../storage/transient.ts'
 import type { JobOutput } from './job.ts'
+import { renewLease as renewLeaseOf } from './lease.ts'
+import { notifyChanged } from './notify.ts'
+import { scrubbedRequest, settlement } from './settlement.ts'
+
+// A file that nobody fetches is gone by then; one that somebody fetches goes at once.
+const UNRETAINED_FOR = '1 hour'
 
 export interface Completion {
   readonly id: string
@@ -33,53 +40,47 @@ export interface Completed {
   readonly expiresAt: Date
 }
 
-/** Keeps the job for another `leaseSeconds`. False: it is no longer the caller's. */
-export async function renewLease(db: Database, id: string, leaseToken: string, leaseSeconds: number): Promise<boolean> {
-  const statement = sql`
-    update jobs set lease_until = now() + ${leaseSeconds} * interval '1 second'
-    where id = ${id} and lease_token = ${leaseToken} and state = 'running'
-    returning id
-  `
-  return (await retryTransient(() => statement.execute(db))).rows.length > 0
-}
-
 /**
- * Makes output and charge visible together, and releases what was held beyond the charge. undefined: the lease was lost, nothing
- * has happened, and the caller's blob belongs to nobody.
+ * Makes output and charge visible together, and releases what was held beyond the charge. A job that streams has paid for its pieces:
+ * `chargeMicro` is not looked at. undefined: the lease was lost, or the job was to be cancelled, which it is now; the caller's blob belongs
+ * to nobody.
  */
 export async function completeJob(db: Database, completion: Completion): Promise<Completed | undefined> {
   const { id, leaseToken, chargeMicro, output } = completion
-  const statement = sql<Completed>`
-    with job as (
+  const has = (value: unknown) => sql`case when not cancel_requested then ${value} end`
+  const statement = sql<Completed & { state: 'completed' | 'cancelled' }>`
+    with ended as (
       update jobs set
-        state = 'completed',
+        state = case when cancel_requested then 'cancelled' else 'completed' end,
         finished_at = now(),
-        charge_micro = ${chargeMicro},
-        result = ${JSON.stringify(completion.result)},
-        output_token = ${newId()},
-        output_blob_key = ${output.blobKey},
-        output_media_type = ${output.mediaType},
-        output_bytes = ${output.bytes},
-        output_sha256 = ${output.sha256},
-        output_audio_seconds = ${output.audioSeconds}
+        charge_micro = case when not cancel_requested then case when stream then charged_micro else ${chargeMicro}::bigint end end,
+        charged_micro = case when stream or cancel_requested then charged_micro else ${chargeMicro}::bigint end,
+        result = ${has(sql`${JSON.stringify(completion.result)}::jsonb`)},
+        output_token = ${has(sql`${newId()}::text`)},
+        output_blob_key = ${has(sql`${output.blobKey}::text`)},
+        output_media_type = ${has(sql`${output.mediaType}::text`)},
+        output_bytes = ${has(sql`${output.bytes}::bigint`)},
+        output_sha256 = ${has(sql`${output.sha256}::text`)},
+        output_audio_seconds = ${has(sql`${output.audioSeconds}::float8`)},
+        request = ${scrubbedRequest},
+        expires_at = case retention when 'none' then least(expires_at, now() + ${UNRETAINED_FOR}::interval) else expires_at end
       where id = ${id} and lease_token = ${leaseToken} and state = 'running'
-      returning id, account_id, hold_micro, charge_micro, output_token, expires_at
-    ), charge as (
-      insert into ledger (account_id, kind, amount_micro, job_id)
-      select account_id, 'charge', -charge_micro, id from job
-    )
-    update accounts set
-      balance_micro = balance_micro - job.charge_micro,
-      held_micro = held_micro - job.hold_micro
-    from job where accounts.id = job.account_id
-    returning
-      accounts.balance_micro as "remainingMicro",
-      job.output_token as "outputToken",
-      job.expires_at as "expiresAt"
+      returning *
+    ), ${settlement}
+    select
+      state,
+      settled.balance_micro as "remainingMicro",
+      ended.output_token as "outputToken",
+      ended.expires_at as "expiresAt"
+    from ended join settled on settled.id = ended.account_id
   `
   return retryTransient(async () => {
-    const { rows } = await statement.execute(db)
-    return rows[0] ?? findOwnCompletion(db, completion)
+    const row = (await statement.execute(db)).rows[0]
+    if (!row) return findOwnCompletion(db, completion)
+    notifyChanged(db, id)
+    if (row.state === 'cancelled') return undefined
+    const { state: _state, ...completed } = row
+    return completed
   })
 }
 
@@ -93,27 +94,30 @@ async function findOwnCompletion(db: Database, { id, leaseToken, output }: Compl
   return rows[0]
 }
 
-/** Ends the job without output and releases its hold. False: the lease was lost and nothing has happened. */
+/**
+ * Ends the job without output and releases its hold; one that was to be cancelled is cancelled. False: the lease was lost and nothing has
+ * happened.
+ */
 export async function failJob(db: Database, failure: Failure): Promise<boolean> {
   const { id, leaseToken, code, message, param } = failure
   const statement = sql`
-    with job as (
+    with ended as (
       update jobs set
-        state = 'failed',
+        state = case when cancel_requested then 'cancelled' else 'failed' end,
         finished_at = now(),
-        error_code = ${code},
-        error_message = ${message},
-        error_param = ${param ?? null}
+        error_code = case when not cancel_requested then ${code}::text end,
+        error_message = case when not cancel_requested then ${message}::text end,
+        error_param = case when not cancel_requested then ${param ?? null}::text end,
+        request = ${scrubbedRequest}
       where id = ${id} and lease_token = ${leaseToken} and state = 'running'
-      returning account_id, hold_micro
-    )
-    update accounts set held_micro = held_micro - job.hold_micro
-    from job where accounts.id = job.account_id
-    returning accounts.id
+      returning *
+    ), ${settlement}
+    select ended.id from ended join settled on settled.id = ended.account_id
   `
   return retryTransient(async () => {
-    const { rows } = await statement.execute(db)
-    return rows.length > 0 || (await hasOwnFailure(db, failure))
+    if ((await statement.execute(db)).rows.length === 0) return hasOwnFailure(db, failure)
+    notifyChanged(db, id)
+    return true
   })
 }
 
@@ -127,4 +131,9 @@ async function hasOwnFailure(db: Database, { id, leaseToken, code, message }: Fa
     .where('error_message', '=', message)
     .executeTakeFirst()
   return found !== undefined
+}
+
+/** The old form of `renewLease` in lease.ts. False: it is no longer the caller's. */
+export async function renewLease(db: Database, id: string, leaseToken: string, leaseSeconds: number): Promise<boolean> {
+  return (await renewLeaseOf(db, { id, leaseToken, leaseSeconds })) !== 'lost'
 }

@@ -3,44 +3,55 @@ import { sql } from 'kysely'
 import type { Blobs } from '../storage/blobs.ts'
 import type { Database } from '../storage/postgres.ts'
 import { findUploadBlobs, removeExpiredUploads, UPLOADS_FOLDER } from '../storage/uploads.ts'
+import type { JobMode } from './job.ts'
+import { giveBack } from './lease.ts'
+import { notifyChanged, notifyQueued } from './notify.ts'
 import { OUTPUTS_FOLDER } from './outputs.ts'
+import { settlement } from './settlement.ts'
 
 const BATCH = 1000
 const SWEEP_LOCK = 0x73776570
 // A blob is written moments before the row that names it.
 const ORPHAN_AFTER_MS = 3_600_000
 
+export interface Requeued {
+  readonly id: string
+  readonly mode: JobMode
+  readonly state: 'queued' | 'cancelled' | 'failed'
+}
+
 /**
- * Fails the jobs whose lease has run out, because their process died or lost the database, and releases their holds. Returns how many.
- * One server at a time: two could otherwise lock the same accounts in opposite order.
+ * Ends the leases that have run out, because their process died or lost the database: the job waits again, a little longer after each
+ * attempt (1 s, 2 s, 4 s … 30 s), has failed when its attempts are used up, or is cancelled where that was asked for. Tells those who wait.
+ * One process at a time: two could otherwise lock the same accounts in opposite order.
  */
-export async function failAbandonedJobs(db: Database): Promise<number> {
-  const { rows } = await sql<{ jobs: number }>`
+export async function requeueAbandonedJobs(db: Database): Promise<readonly Requeued[]> {
+  const { rows } = await sql<Requeued>`
     with alone as materialized (
       select pg_try_advisory_xact_lock(${SWEEP_LOCK}) as yes
-    ), abandoned as (
+    ), abandoned as materialized (
       select id from jobs
       where state = 'running' and lease_until < now() and (select yes from alone)
       order by lease_until limit ${BATCH}
       for update skip locked
-    ), failed as (
-      update jobs set
-        state = 'failed',
-        finished_at = now(),
-        error_code = 'unavailable',
-        error_message = 'The server stopped while it worked on this request. Nothing was charged. Please send it again.'
+    ), swept as (
+      update jobs set ${giveBack({ countAttempt: true, delay: sql`least(30, 2 ^ least(attempts, 8) / 2) * interval '1 second'` })}
       from abandoned where jobs.id = abandoned.id
-      returning jobs.account_id, jobs.hold_micro
-    ), released as (
-      select account_id, sum(hold_micro)::bigint as micro, count(*)::int as jobs from failed group by account_id
-    ), paid as (
-      update accounts set held_micro = held_micro - released.micro
-      from released where accounts.id = released.account_id
-    )
-    select coalesce(sum(jobs), 0)::int as jobs from released
+      returning jobs.*
+    ), ended as (
+      select * from swept where state <> 'queued'
+    ), ${settlement}
+    select id, mode, state from swept cross join (select count(*) from settled) as accounts
   `.execute(db)
-  return rows[0]?.jobs ?? 0
+  for (const { id, mode, state } of rows) {
+    if (state === 'queued') notifyQueued(db, mode)
+    notifyChanged(db, id)
+  }
+  return rows
 }
+
+/** The old name. Returns how many jobs. */
+export const failAbandonedJobs = async (db: Database): Promise<number> => (await requeueAbandonedJobs(db)).length
 
 /** Removes jobs and uploads that have expired, then their blobs. Returns how many blobs. */
 export async function removeExpired(db: Database, blobs: Blobs): Promise<number> {

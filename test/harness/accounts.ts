@@ -5,6 +5,7 @@ import { createApiKey } from '../../src/billing/api-keys.ts'
 import type { JobOutput } from '../../src/jobs/job.ts'
 import { makeOutputBlobKey } from '../../src/jobs/outputs.ts'
 import type { NewRunningJob } from '../../src/jobs/start.ts'
+import type { NewJob } from '../../src/jobs/submit.ts'
 import { newId } from '../../src/storage/ids.ts'
 import type { Database } from '../../src/storage/postgres.ts'
 
@@ -29,6 +30,22 @@ export function makeJob(account: TestAccount, job: Partial<NewRunningJob> = {}):
     holdMicro: 6400,
     leaseSeconds: 60,
     ttlHours: 1,
+    ...job,
+  }
+}
+
+/** A job for the queue. */
+export function makeQueuedJob(account: TestAccount, job: Partial<NewJob> = {}): NewJob {
+  return {
+    id: newId(),
+    accountId: account.accountId,
+    apiKeyId: account.apiKeyId,
+    mode: 'sync',
+    request: { text: 'Hello.' },
+    characters: 100,
+    holdMicro: 6400,
+    ttlHours: 1,
+    maxAttempts: 3,
     ...job,
   }
 }
