@@ -12,9 +12,10 @@ import type { Engine, ModelName } from './engine/engine.ts'
 import { createEngineHandle } from './engine/engine-handle.ts'
 import type { EngineStart } from './engine/engine-messages.ts'
 import { buildApp } from './http/app.ts'
+import { findQueueState } from './jobs/queue-state.ts'
 import { startSweeper } from './jobs/sweeper.ts'
 import type { Log } from './log.ts'
-import { createMetrics, type Metrics, watchPermits } from './metrics.ts'
+import { createMetrics, type Metrics, watchPermits, watchQueue } from './metrics.ts'
 import { createFetcher } from './outbound/guarded-fetch.ts'
 import type { Blobs } from './storage/blobs.ts'
 import { type DatabaseKind, startDatabase } from './storage/database.ts'
@@ -80,6 +81,7 @@ export async function startServer(
     })
     const permits = createPermits({ running: config.MAX_CONCURRENT_REQUESTS, waiting: config.MAX_QUEUED_REQUESTS })
     watchPermits(metrics, permits)
+    watchQueue(metrics, () => findQueueState(db))
     const speaker = createSpeaker({ config, db, blobs, engine, permits, voices, metrics, log })
 
     const health = { draining: false, databaseAnswers: () => databaseAnswers(db) }

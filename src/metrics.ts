@@ -1,4 +1,5 @@
 // Every number the server exports, in Prometheus' terms; the only door to prom-client. docs/operations counts on these names.
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 
 /** One registry per composed server, so that tests can run several in a process. */
@@ -76,4 +77,65 @@ export function watchPermits(metrics: Metrics, permits: { readonly running: numb
       this.set(permits.waiting)
     },
   })
+}
+
+interface QueueReading {
+  readonly modes: readonly {
+    readonly mode: string
+    readonly queued: number
+    readonly oldestSeconds: number
+    readonly delayed: number
+    readonly running: number
+  }[]
+  readonly workers: number
+  readonly slots: number
+}
+
+// One reading serves all gauges of a scrape.
+const READING_IS_FRESH_MS = 1000
+// Prometheus gives up after 10 s by default; all other numbers are worth having while the database does not answer.
+const READING_TIMEOUT_MS = 2000
+
+/**
+ * Gauges of the queue, read when they are asked for. All servers on a database report the same: use max(), not sum(). While `read` fails or
+ * takes longer than 2 s, they are absent.
+ */
+export function watchQueue(metrics: Metrics, read: () => Promise<QueueReading>): void {
+  let reading: Promise<QueueReading | undefined> = Promise.resolve(undefined)
+  let readAt = Number.NEGATIVE_INFINITY
+  const readOnce = () => {
+    if (performance.now() - readAt < READING_IS_FRESH_MS) return reading
+    readAt = performance.now()
+    const timeout = sleep(READING_TIMEOUT_MS, undefined, { ref: false })
+    reading = Promise.race([read().catch(() => undefined), timeout])
+    return reading
+  }
+  const gauge = (name: string, help: string, value: (reading: QueueReading) => number) =>
+    new Gauge({
+      name,
+      help,
+      registers: [metrics.registry],
+      async collect() {
+        const found = await readOnce()
+        if (found) this.set(value(found))
+        else this.remove()
+      },
+    })
+  const gaugeByMode = (name: string, help: string, value: (mode: QueueReading['modes'][number]) => number) =>
+    new Gauge({
+      name,
+      help,
+      labelNames: ['mode'],
+      registers: [metrics.registry],
+      async collect() {
+        this.reset()
+        for (const mode of (await readOnce())?.modes ?? []) this.set({ mode: mode.mode }, value(mode))
+      },
+    })
+  gaugeByMode('chatterbox_queue_jobs', 'Jobs that a free worker would take now, 10,000 at most', ({ queued }) => queued)
+  gaugeByMode('chatterbox_queue_oldest_seconds', 'How long the oldest of them has waited', (mode) => mode.oldestSeconds)
+  gaugeByMode('chatterbox_queue_delayed_jobs', 'Jobs that wait for their next attempt', ({ delayed }) => delayed)
+  gaugeByMode('chatterbox_jobs_running', 'Jobs that a worker is speaking', ({ running }) => running)
+  gauge('chatterbox_workers', 'Workers seen in the last 30 seconds', ({ workers }) => workers)
+  gauge('chatterbox_worker_slots', 'Jobs that these workers can speak at the same time', ({ slots }) => slots)
 }
