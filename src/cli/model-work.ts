@@ -3,9 +3,13 @@ import { InvalidArgumentError, Option } from 'commander'
 import { CheckpointError } from '../compile/checkpoint/checkpoint-error.ts'
 import type { CompileProgress } from '../compile/compile.ts'
 import { HubError } from '../compile/hub/hub-error.ts'
+import { NotABundleError } from '../compile/place-bundle.ts'
 import { PRECISIONS } from '../compile/quantize.ts'
-import { SelfTestError } from '../compile/self-test.ts'
+import { SelfTestError, type SelfTestReport } from '../compile/self-test.ts'
+import type { Config } from '../config.ts'
+import type { Manifest } from '../engine/bundle.ts'
 import { INSTALLABLE_MODELS, type InstallableModel } from '../engine/installed-models.ts'
+import { createLog, type Log } from '../log.ts'
 import { createProgressBar, type ProgressBar } from './progress-bar.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -21,6 +25,25 @@ export function modelArgument(value: string): InstallableModel {
   const model = INSTALLABLE_MODELS.find((name) => name === value)
   if (!model) throw new InvalidArgumentError(`It must be ${INSTALLABLE_MODELS.join(' or ')}.`)
   return model
+}
+
+/** In what the self-test runs; it tells of crashes itself. */
+export const selfTestEngine = (config: Config): { readonly threads: number; readonly log: Log } => ({
+  threads: config.ENGINE_THREADS,
+  log: createLog({ ...config, LOG_LEVEL: 'warn' }),
+})
+
+/** What was made, where, and how it did in its self-test; some lines. */
+export function describeModel(folder: string, manifest: Manifest, selfTest: SelfTestReport): string {
+  const { model, precision, version, files, origin } = manifest
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
+  const { loadSeconds, encodeSeconds, speakSeconds, audioSeconds } = selfTest
+  return [
+    `${folder}: ${model}, ${precision}, ${(bytes / 1e9).toFixed(2)} GB, version ${version}`,
+    ...(origin ? [`Compiled from ${origin.repository} at ${origin.commit}.`] : []),
+    `Self-test passed: loaded in ${loadSeconds.toFixed(1)} s, encoded the bundled recording in ${encodeSeconds.toFixed(1)} s,` +
+      ` spoke ${audioSeconds.toFixed(1)} s of sound twice in ${speakSeconds.toFixed(1)} s, the same to the last sample.`,
+  ].join('\n')
 }
 
 export const showCompile =
@@ -42,8 +65,8 @@ export async function withModelWork<T>(
     return await work(bar, controller.signal)
   } catch (error) {
     if (controller.signal.aborted) throw new UsageError(interrupted)
-    if (error instanceof CheckpointError || error instanceof HubError || error instanceof SelfTestError)
-      throw new UsageError(error.message, { cause: error })
+    for (const kind of [CheckpointError, HubError, SelfTestError, NotABundleError])
+      if (error instanceof kind) throw new UsageError(error.message, { cause: error })
     throw error
   } finally {
     bar.close()

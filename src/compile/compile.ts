@@ -1,6 +1,6 @@
 // Checkpoint folder → bundle folder: every graph of the model, its tokenizer, its default voice, and a manifest with checksums.
 import { createHash } from 'node:crypto'
-import { copyFile, mkdir, readdir, rename, rm, stat, statfs, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readdir, rm, stat, statfs, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { version as packageVersion } from '../config.ts'
@@ -14,7 +14,7 @@ import {
 } from '../engine/bundle.ts'
 import { readTokenizer, TOKENIZER_FILES } from '../engine/chatterbox/text/tokenizer.ts'
 import { toVoice } from '../engine/chatterbox/voice/conditionals.ts'
-import { type InstallableModel, replacedFolder } from '../engine/installed-models.ts'
+import type { InstallableModel } from '../engine/installed-models.ts'
 import { writeVoice } from '../engine/voice-file.ts'
 import { CheckpointError } from './checkpoint/checkpoint-error.ts'
 import { SafetensorsFile } from './checkpoint/safetensors.ts'
@@ -28,13 +28,16 @@ import {
 import { readDefaultVoice } from './default-voice.ts'
 import { modelGraphs } from './networks/model.ts'
 import { saveGraph } from './onnx/save.ts'
+import { demandReplaceable, linkVersion, replaceFolder } from './place-bundle.ts'
 import type { Precision } from './quantize.ts'
 
 export interface CompileOptions {
   /** Folder of the checkpoint. */
   readonly from: string
-  /** Folder to make; what is there is replaced once the new one is complete. */
+  /** Folder to make; a bundle that is there is replaced once the new one is complete. Anything else there is refused. */
   readonly to: string
+  /** Make `to` a link to a folder named by the version, so that whoever uses the older one can go on with it. */
+  readonly linked?: boolean
   /** Needed only where the folder holds both language models. */
   readonly model?: InstallableModel
   readonly precision: Precision
@@ -56,11 +59,12 @@ export interface CompileProgress {
 /** The largest a bundle has been, of what its checkpoint takes: Nano's, 0.79 in fp32 and 0.66 in int8; and some room. */
 const SHARE_OF_CHECKPOINT: Readonly<Record<Precision, number>> = { fp32: 0.85, int8: 0.7, int4: 0.7 }
 
-/** Compiles a checkpoint. Throws CheckpointError for anything wrong with it, and leaves nothing behind when it fails or is aborted. */
+/** Compiles a checkpoint. Throws CheckpointError for anything wrong with it, NotABundleError for what must not be replaced, and leaves nothing behind when it fails or is aborted. */
 export async function compileCheckpoint(options: CompileOptions, signal: AbortSignal): Promise<Manifest> {
   const { from, to } = options
   const model = options.model ?? (await findModel(from))
   const sources = await listSources(from, model)
+  await demandReplaceable(path.resolve(to))
   const work = `${path.resolve(to)}.partial`
   await rm(work, { recursive: true, force: true })
   await mkdir(work, { recursive: true })
@@ -94,7 +98,8 @@ export async function compileCheckpoint(options: CompileOptions, signal: AbortSi
       await options.verify(work)
     }
     signal.throwIfAborted()
-    await replaceFolder(work, path.resolve(to))
+    if (options.linked) await linkVersion(work, path.resolve(to), version)
+    else await replaceFolder(work, path.resolve(to))
     return manifest
   } catch (error) {
     await rm(work, { recursive: true, force: true })
@@ -164,23 +169,6 @@ async function compileGraphs(
   onProgress?.({ step: 'checksums', done: builders.length, total })
   return { ignored: graphs.finish(), dimensions: graphs.dimensions, steps: total }
 }
-
-/** Puts a finished folder in the place of an older one: at every moment a whole one is under either of the names the engine looks at. */
-async function replaceFolder(from: string, to: string): Promise<void> {
-  const old = replacedFolder(to)
-  if (await exists(to)) {
-    await rm(old, { recursive: true, force: true })
-    await rename(to, old)
-  }
-  await rename(from, to)
-  await rm(old, { recursive: true, force: true })
-}
-
-const exists = (folder: string): Promise<boolean> =>
-  stat(folder).then(
-    () => true,
-    () => false,
-  )
 
 async function hashAll(folder: string, names: readonly string[], signal: AbortSignal): Promise<CheckedFile[]> {
   const files: CheckedFile[] = []

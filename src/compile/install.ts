@@ -1,11 +1,11 @@
 // From a model's name to a bundle that the engine finds: pull the checkpoint, compile it, put it in its place.
 import { rm } from 'node:fs/promises'
 import path from 'node:path'
-import { type Bundle, openBundle } from '../engine/bundle.ts'
+import { type Bundle, type Manifest, openBundle } from '../engine/bundle.ts'
 import { bundleFolder, type InstallableModel } from '../engine/installed-models.ts'
 import { invariant } from '../errors.ts'
 import type { Log } from '../log.ts'
-import { type CompileProgress, compileCheckpoint } from './compile.ts'
+import { type CompileOptions, type CompileProgress, compileCheckpoint } from './compile.ts'
 import { type PullProgress, pullCheckpoint, REPOSITORIES } from './hub/pull.ts'
 import type { Precision } from './quantize.ts'
 import { type SelfTestReport, testModel } from './self-test.ts'
@@ -44,16 +44,29 @@ export async function installModel(options: InstallOptions, signal: AbortSignal)
   const downloaded = path.join(modelDir, 'checkpoints', model)
   const origin = from === undefined ? await pull(options, downloaded, signal) : undefined
   const to = bundleFolder(modelDir, model)
-  let selfTest: SelfTestReport | undefined
-  const verify = async (folder: string) => {
-    selfTest = await testModel(folder, options.engine, signal)
-  }
   const progress = onCompile && { onProgress: onCompile }
-  const compiling = { from: from ?? downloaded, to, model, precision, origin, verify, ...progress }
-  await compileCheckpoint(compiling, signal)
-  invariant(selfTest, 'a model was installed without its self-test')
+  const compiling = { from: from ?? downloaded, to, linked: true, model, precision, origin, ...progress }
+  const { selfTest } = await compileAndTest(compiling, options.engine, signal)
   if (from === undefined && !options.keepCheckpoint) await rm(downloaded, { recursive: true })
   return { bundle: await openBundle(to), selfTest }
+}
+
+/**
+ * Compiles a checkpoint and has the model speak before it takes the place of an older one. Throws CheckpointError or SelfTestError;
+ * what was there before is then still there.
+ */
+export async function compileAndTest(
+  options: Omit<CompileOptions, 'verify'>,
+  engine: InstallOptions['engine'],
+  signal: AbortSignal,
+): Promise<{ readonly manifest: Manifest; readonly selfTest: SelfTestReport }> {
+  let selfTest: SelfTestReport | undefined
+  const verify = async (folder: string) => {
+    selfTest = await testModel(folder, engine, signal)
+  }
+  const manifest = await compileCheckpoint({ ...options, verify }, signal)
+  invariant(selfTest, 'a model was installed without its self-test')
+  return { manifest, selfTest }
 }
 
 /** What was pulled: always one commit, which a branch or tag is resolved to first. */

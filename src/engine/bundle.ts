@@ -5,6 +5,7 @@ import { readFile, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { z } from 'zod'
+import { AppError } from '../errors.ts'
 
 export const MANIFEST_FILE = 'manifest.json'
 /** A voice in the engine's own format (voice-file.ts); a bundle may lack it. */
@@ -46,6 +47,10 @@ export class BundleError extends Error {
     this.name = 'BundleError'
   }
 }
+
+/** What a caller is told when the bundle on disk is no longer the one that was loaded. */
+export const modelReplaced = (): AppError =>
+  new AppError('unavailable', 'The speech model was replaced while in use; the server has to be restarted.')
 
 export interface Bundle {
   readonly folder: string

@@ -3,6 +3,7 @@
 import { fileURLToPath } from 'node:url'
 import { AppError } from '../errors.ts'
 import type { Log } from '../log.ts'
+import { modelReplaced } from './bundle.ts'
 import type { Engine, EngineInfo } from './engine.ts'
 import { type EngineChild, engineStopped, startEngineChild } from './engine-child.ts'
 import type { EngineStart } from './engine-messages.ts'
@@ -94,8 +95,11 @@ export function createEngineHandle(options: EngineHandleOptions): Engine {
     clearTimeout(idleTimer)
     child ??= start()
     const reached = child
-    knownInfo = await untilAborted(reached.ready, signal)
+    const info = await untilAborted(reached.ready, signal)
     if (!reached.busy) onIdle() // started only to be asked what it is, or for a caller that has gone
+    // Voices and outputs were made by, and are kept under the name of, the model that was there first.
+    if (knownInfo && knownInfo.version !== info.version) throw modelReplaced()
+    knownInfo = info
     return reached
   }
   const succeeded = (): void => {

@@ -1,5 +1,5 @@
-// Which compiled models there are in the folder of models, one subfolder each.
-import { access } from 'node:fs/promises'
+// Which compiled models there are in the folder of models: one subfolder each, or a link to one.
+import { access, readlink } from 'node:fs/promises'
 import path from 'node:path'
 import { type Bundle, MANIFEST_FILE, openBundle } from './bundle.ts'
 
@@ -12,7 +12,10 @@ export const bundleFolder = (modelDir: string, model: InstallableModel): string 
 /** Where a bundle is for the moment in which a newer one takes its place; a machine that stopped in that moment leaves it there. */
 export const replacedFolder = (folder: string): string => `${folder}.old`
 
-/** The bundle of this model, or undefined where none is installed. A damaged one throws BundleError: it is not to be passed over in silence. */
+/**
+ * The bundle of this model, or undefined where none is installed. Its folder is what the link stands for now: it stays the same when
+ * another version takes the link. A damaged one throws BundleError: it is not to be passed over in silence.
+ */
 export async function findInstalledModel(
   modelDir: string,
   wanted: InstallableModel | 'auto',
@@ -20,10 +23,16 @@ export async function findInstalledModel(
   for (const model of wanted === 'auto' ? INSTALLABLE_MODELS : [wanted]) {
     const folder = bundleFolder(modelDir, model)
     for (const place of [folder, replacedFolder(folder)])
-      if (await exists(path.join(place, MANIFEST_FILE))) return openBundle(place)
+      if (await exists(path.join(place, MANIFEST_FILE))) return openBundle(await behindLink(place))
   }
   return undefined
 }
+
+const behindLink = (folder: string): Promise<string> =>
+  readlink(folder).then(
+    (target) => path.resolve(path.dirname(folder), target),
+    () => folder,
+  )
 
 const exists = (file: string): Promise<boolean> =>
   access(file).then(

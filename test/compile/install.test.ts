@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
@@ -7,6 +7,7 @@ import { SafetensorsFile } from '../../src/compile/checkpoint/safetensors.ts'
 import { writeSafetensors } from '../../src/compile/checkpoint/safetensors-writer.ts'
 import { TINY } from '../../src/compile/dimensions.ts'
 import { type InstallOptions, installModel } from '../../src/compile/install.ts'
+import { NotABundleError } from '../../src/compile/place-bundle.ts'
 import { SelfTestError } from '../../src/compile/self-test.ts'
 import { writeSyntheticCheckpoint } from '../../src/compile/synthetic/synthetic.ts'
 import { findInstalledModel } from '../../src/engine/installed-models.ts'
@@ -44,12 +45,12 @@ test('an abort before or in the self-test leaves the installed model, and nothin
     await assert.rejects(installModel({ ...options, precision: 'fp32', onCompile }, stop.signal), {
       name: 'AbortError',
     })
-    assert.deepEqual(readdirSync(modelDir), ['turbo'])
+    assert.deepEqual(readdirSync(modelDir), ['turbo', `turbo-${installedVersion}`])
     assert.equal(await installed(), installedVersion)
   }
 })
 
-test('a machine that stopped between the two renames still has a model, and the next installation clears up', async () => {
+test('a machine that stopped between two renames still has a model, and a failed installation does not change that', async () => {
   const folder = path.join(modelDir, 'turbo')
   renameSync(folder, `${folder}.old`)
   assert.equal(await installed(), installedVersion)
@@ -57,8 +58,20 @@ test('a machine that stopped between the two renames still has a model, and the 
   const onCompile = () => stop.abort()
   await assert.rejects(installModel({ ...options, onCompile }, stop.signal), { name: 'AbortError' })
   assert.equal(await installed(), installedVersion)
-  await installModel(options, never)
-  assert.deepEqual(readdirSync(modelDir), ['turbo'])
+  renameSync(`${folder}.old`, folder)
+})
+
+test('a folder that is no model is not replaced', async () => {
+  const elsewhere = path.join(root, 'elsewhere')
+  mkdirSync(path.join(elsewhere, 'turbo'), { recursive: true })
+  writeFileSync(path.join(elsewhere, 'turbo', 'thesis.txt'), 'three years of work')
+  await assert.rejects(
+    installModel({ ...options, modelDir: elsewhere }, never),
+    (error) =>
+      error instanceof NotABundleError && /turbo holds something else than a compiled model/.test(error.message),
+  )
+  assert.deepEqual(readdirSync(elsewhere), ['turbo'])
+  assert.deepEqual(readdirSync(path.join(elsewhere, 'turbo')), ['thesis.txt'])
 })
 
 test('a model that speaks no numbers does not replace the one that works', async () => {
@@ -71,6 +84,7 @@ test('a model that speaks no numbers does not replace the one that works', async
   })
   source.close()
   writeSafetensors(file, tensors)
+  const before = readdirSync(modelDir)
   await assert.rejects(
     installModel(options, never),
     (error) =>
@@ -79,6 +93,6 @@ test('a model that speaks no numbers does not replace the one that works', async
         error.message,
       ),
   )
-  assert.deepEqual(readdirSync(modelDir), ['turbo'])
+  assert.deepEqual(readdirSync(modelDir), before)
   assert.equal(await installed(), installedVersion)
 })

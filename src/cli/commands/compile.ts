@@ -1,10 +1,11 @@
 // `chatterbox compile`: a checkpoint folder on this machine, the original's or a fine-tune's, into a model the engine runs.
 import { Command, Option } from 'commander'
-import { compileCheckpoint, findModel } from '../../compile/compile.ts'
+import { findModel } from '../../compile/compile.ts'
+import { compileAndTest } from '../../compile/install.ts'
 import type { Precision } from '../../compile/quantize.ts'
 import { modelDirOf, readConfig } from '../../config.ts'
 import { bundleFolder, INSTALLABLE_MODELS, type InstallableModel } from '../../engine/installed-models.ts'
-import { precisionOption, showCompile, withModelWork } from '../model-work.ts'
+import { describeModel, precisionOption, selfTestEngine, showCompile, withModelWork } from '../model-work.ts'
 
 interface CompileCommandOptions {
   readonly model?: InstallableModel
@@ -14,7 +15,7 @@ interface CompileCommandOptions {
 
 export const compileCommand = (): Command =>
   new Command('compile')
-    .description('Compile a checkpoint folder into a model for the engine.')
+    .description('Compile a checkpoint folder into a model for the engine, and try it.')
     .argument(
       '<folder>',
       'the checkpoint: t3_turbo_v1 or t3_nano_v1, s3gen_meanflow and ve as .safetensors, and the tokenizer',
@@ -25,16 +26,20 @@ export const compileCommand = (): Command =>
     .action(compile)
 
 async function compile(folder: string, { model: wanted, precision, output }: CompileCommandOptions): Promise<void> {
-  const begin = performance.now()
-  const { to, manifest } = await withModelWork('Interrupted; nothing was changed.', async (bar, signal) => {
+  const config = readConfig()
+  const { to, made } = await withModelWork('Interrupted; nothing was changed.', async (bar, signal) => {
     const model = wanted ?? (await findModel(folder))
-    const to = output ?? bundleFolder(modelDirOf(readConfig()), model)
+    const to = output ?? bundleFolder(modelDirOf(config), model)
+    const linked = output === undefined
     const onProgress = showCompile(bar)
-    return { to, manifest: await compileCheckpoint({ from: folder, to, model, precision, onProgress }, signal) }
+    return {
+      to,
+      made: await compileAndTest(
+        { from: folder, to, linked, model, precision, onProgress },
+        selfTestEngine(config),
+        signal,
+      ),
+    }
   })
-  const bytes = manifest.files.reduce((sum, file) => sum + file.bytes, 0)
-  const seconds = (performance.now() - begin) / 1000
-  console.log(
-    `${to}: ${manifest.model}, ${precision}, ${(bytes / 1e9).toFixed(2)} GB, version ${manifest.version}, made in ${seconds.toFixed(0)} s`,
-  )
+  console.log(describeModel(to, made.manifest, made.selfTest))
 }

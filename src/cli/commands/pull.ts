@@ -1,11 +1,17 @@
 // `chatterbox pull`: the original checkpoint of a model from the hub, compiled on this machine.
 import { Command } from 'commander'
-import { type Installed, installModel } from '../../compile/install.ts'
+import { installModel } from '../../compile/install.ts'
 import type { Precision } from '../../compile/quantize.ts'
 import { type Config, modelDirOf, readConfig } from '../../config.ts'
 import { findInstalledModel, type InstallableModel } from '../../engine/installed-models.ts'
-import { createLog } from '../../log.ts'
-import { modelArgument, precisionOption, showCompile, withModelWork } from '../model-work.ts'
+import {
+  describeModel,
+  modelArgument,
+  precisionOption,
+  selfTestEngine,
+  showCompile,
+  withModelWork,
+} from '../model-work.ts'
 
 interface PullCommandOptions {
   readonly precision: Precision
@@ -28,38 +34,30 @@ async function pull(model: InstallableModel, { precision, revision, keep, from }
   const config = readConfig()
   const modelDir = modelDirOf(config)
   const gigabytes = (bytes: number) => (bytes / 1e9).toFixed(2)
-  const installed = await withModelWork('Interrupted; the same command continues the download.', (bar, signal) =>
-    installModel(
-      {
-        model,
-        modelDir,
-        precision,
-        hub: { endpoint: config.HF_ENDPOINT.replace(/\/+$/, ''), revision, token: config.HF_TOKEN },
-        keepCheckpoint: keep === true,
-        from,
-        engine: { threads: config.ENGINE_THREADS, log: createLog({ ...config, LOG_LEVEL: 'warn' }) },
-        onPull: ({ file, bytes, totalBytes }) =>
-          bar.update(bytes / totalBytes, `${gigabytes(bytes)} of ${gigabytes(totalBytes)} GB, ${file}`),
-        onRetry: (reason, waitMs) => console.error(`\n${reason}; trying again in ${Math.ceil(waitMs / 1000)} s`),
-        onCompile: showCompile(bar),
-      },
-      signal,
-    ),
+  const { bundle, selfTest } = await withModelWork(
+    'Interrupted; the same command continues the download.',
+    (bar, signal) =>
+      installModel(
+        {
+          model,
+          modelDir,
+          precision,
+          hub: { endpoint: config.HF_ENDPOINT.replace(/\/+$/, ''), revision, token: config.HF_TOKEN },
+          keepCheckpoint: keep === true,
+          from,
+          engine: selfTestEngine(config),
+          onPull: ({ file, bytes, totalBytes }) =>
+            bar.update(bytes / totalBytes, `${gigabytes(bytes)} of ${gigabytes(totalBytes)} GB, ${file}`),
+          onRetry: (reason, waitMs) => console.error(`\n${reason}; trying again in ${Math.ceil(waitMs / 1000)} s`),
+          onCompile: showCompile(bar),
+        },
+        signal,
+      ),
   )
   const preferred = await findInstalledModel(modelDir, 'auto')
-  console.log(`${report(installed)}\n\n${nextSteps(model, config, preferred?.manifest.model)}`)
-}
-
-function report({ bundle, selfTest }: Installed): string {
-  const { model, precision, version, files, origin } = bundle.manifest
-  const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
-  const { loadSeconds, encodeSeconds, speakSeconds, audioSeconds } = selfTest
-  return [
-    `${bundle.folder}: ${model}, ${precision}, ${(bytes / 1e9).toFixed(2)} GB, version ${version}`,
-    ...(origin ? [`Compiled from ${origin.repository} at ${origin.commit}.`] : []),
-    `Self-test passed: loaded in ${loadSeconds.toFixed(1)} s, encoded the bundled recording in ${encodeSeconds.toFixed(1)} s,` +
-      ` spoke ${audioSeconds.toFixed(1)} s of sound twice in ${speakSeconds.toFixed(1)} s, the same to the last sample.`,
-  ].join('\n')
+  console.log(
+    `${describeModel(bundle.folder, bundle.manifest, selfTest)}\n\n${nextSteps(model, config, preferred?.manifest.model)}`,
+  )
 }
 
 /** `preferred` is what MODEL=auto takes. */
@@ -67,7 +65,7 @@ function nextSteps(model: InstallableModel, { MODEL }: Config, preferred: Instal
   const chosen = MODEL === 'auto' ? preferred : MODEL
   const setting =
     chosen === model
-      ? `MODEL=${MODEL} picks it up at the next start.`
+      ? `MODEL=${MODEL} picks it up at the next start; a server that is running goes on with what it has.`
       : `MODEL=${MODEL} takes ${chosen}: set MODEL=${model} to use this one.`
   return `${setting}\n\n  chatterbox speak "Hi there. [laugh]" -o hi.wav\n  chatterbox serve`
 }

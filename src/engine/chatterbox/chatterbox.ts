@@ -1,7 +1,7 @@
 // Chatterbox as an Engine: a compiled model on disk, a reference recording in, speech in its voice out.
 import { availableParallelism } from 'node:os'
 import { AppError } from '../../errors.ts'
-import { openBundle } from '../bundle.ts'
+import { modelReplaced, openBundle } from '../bundle.ts'
 import type { AudioChunk, Engine, EngineInfo, Voice } from '../engine.ts'
 import { randomNumbers } from '../random.ts'
 import { createOneAtATime } from '../runtime/one-at-a-time.ts'
@@ -64,6 +64,7 @@ export async function createChatterboxEngine(folder: string, options: Chatterbox
       oneAtATime(async () => {
         // Half a gigabyte that is needed once per voice: opened for it, closed after it.
         await using networks = await VoiceNetworks.open(graphFile, { threads })
+        await demandVersion(folder, version)
         return toVoice(await prepareConditionals(recording, networks, signal), info)
       }, signal),
     async *synthesize(piece, signal): AsyncGenerator<AudioChunk> {
@@ -91,6 +92,12 @@ export async function createChatterboxEngine(folder: string, options: Chatterbox
       await decoder[Symbol.asyncDispose]()
     },
   }
+}
+
+/** Voices are made by the model that answers, never by one that has taken its folder since it was loaded. */
+async function demandVersion(folder: string, version: string): Promise<void> {
+  const found = await openBundle(folder)
+  if (found.manifest.version !== version) throw modelReplaced()
 }
 
 function checkVoice(voice: Voice, { model, version }: EngineInfo): void {
