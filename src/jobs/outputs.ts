@@ -1,5 +1,6 @@
-// Where the output of a job is kept, and how it is found by its public name.
+// Where the input and output of a job are kept, and how an output is found by its public name.
 import { sql } from 'kysely'
+import type { Blobs } from '../storage/blobs.ts'
 import { isId, newId } from '../storage/ids.ts'
 import type { Database } from '../storage/postgres.ts'
 import { retryTransient } from '../storage/transient.ts'
@@ -9,6 +10,13 @@ export const OUTPUTS_FOLDER = 'outputs'
 /** A new key for each attempt: one that has lost its lease can delete its own blob and never touches the winner's. */
 export function makeOutputBlobKey(jobId: string): string {
   return `${OUTPUTS_FOLDER}/${jobId.slice(0, 2)}/${jobId}-${newId().slice(0, 8)}`
+}
+
+export const INPUTS_FOLDER = 'inputs'
+
+/** Where the recording that came with a request waits for its worker. */
+export function makeInputBlobKey(jobId: string): string {
+  return `${INPUTS_FOLDER}/${jobId.slice(0, 2)}/${jobId}-${newId().slice(0, 8)}`
 }
 
 export interface FoundOutput {
@@ -37,4 +45,19 @@ export async function findOutput(db: Database, outputToken: string): Promise<Fou
       .where('expires_at', '>', sql<Date>`now()`)
       .executeTakeFirst(),
   )
+}
+
+/** For retention `none`: a completed job and its output are not found from now on, and the bytes are gone. Nothing for any other job. */
+export async function forgetOutput(db: Database, blobs: Blobs, jobId: string): Promise<void> {
+  const forgotten = await retryTransient(() =>
+    db
+      .updateTable('jobs')
+      .set({ expires_at: sql<Date>`now()` })
+      .where('id', '=', jobId)
+      .where('state', '=', 'completed')
+      .where('retention', '=', 'none')
+      .returning('output_blob_key as blobKey')
+      .execute(),
+  )
+  for (const { blobKey } of forgotten) if (blobKey !== null) await blobs.delete(blobKey)
 }

@@ -6,13 +6,15 @@ import { findUploadBlobs, removeExpiredUploads, UPLOADS_FOLDER } from '../storag
 import type { JobMode } from './job.ts'
 import { giveBack } from './lease.ts'
 import { notifyChanged, notifyQueued } from './notify.ts'
-import { OUTPUTS_FOLDER } from './outputs.ts'
+import { INPUTS_FOLDER, OUTPUTS_FOLDER } from './outputs.ts'
+import { PIECES_FOLDER } from './pieces.ts'
 import { settlement } from './settlement.ts'
 
 const BATCH = 1000
 const SWEEP_LOCK = 0x73776570
 // A blob is written moments before the row that names it.
 const ORPHAN_AFTER_MS = 3_600_000
+const PIECES_KEPT_FOR = '10 minutes'
 
 export interface Requeued {
   readonly id: string
@@ -74,7 +76,37 @@ export async function removeExpired(db: Database, blobs: Blobs): Promise<number>
   return keys.length
 }
 
-/** Removes outputs and uploads that no row names: their process died before it could commit, or before it could delete them. */
+/** Removes the recordings that came with requests which have ended. Returns how many. */
+export async function removeInputs(db: Database, blobs: Blobs): Promise<number> {
+  const ended = await db
+    .selectFrom('jobs')
+    .select(['id', 'input_blob_key as blobKey'])
+    .where('input_blob_key', 'is not', null)
+    .where('state', 'in', ['completed', 'failed', 'cancelled'])
+    .limit(BATCH)
+    .execute()
+  if (ended.length === 0) return 0
+  for (const { blobKey } of ended) if (blobKey !== null) await blobs.delete(blobKey)
+  const ids = ended.map(({ id }) => id)
+  await db.updateTable('jobs').set({ input_blob_key: null }).where('id', 'in', ids).execute()
+  return ended.length
+}
+
+/** Removes the pieces of jobs that ended ten minutes ago: by then nobody is still being sent them. Returns how many. */
+export async function removeOldPieces(db: Database, blobs: Blobs): Promise<number> {
+  const { rows } = await sql<{ blobKey: string }>`
+    delete from job_pieces where blob_key in (
+      select blob_key from job_pieces join jobs on jobs.id = job_pieces.job_id
+      where finished_at < now() - ${PIECES_KEPT_FOR}::interval
+      limit ${BATCH}
+    )
+    returning blob_key as "blobKey"
+  `.execute(db)
+  for (const { blobKey } of rows) await blobs.delete(blobKey)
+  return rows.length
+}
+
+/** Removes blobs that no row names: their process died before it could commit, or before it could delete them. */
 export async function removeOrphanBlobs(
   db: Database,
   blobs: Blobs,
@@ -83,16 +115,15 @@ export async function removeOrphanBlobs(
   let removed = 0
   const removeUnnamed = async (keys: readonly string[]) => {
     if (keys.length === 0) return
-    const named = await db.selectFrom('jobs').select('output_blob_key').where('output_blob_key', 'in', keys).execute()
-    const outputs = new Set(named.map((row) => row.output_blob_key))
+    const ofJobs = await findJobBlobs(db, keys)
     const uploads = await findUploadBlobs(db, keys)
     for (const key of keys) {
-      if (outputs.has(key) || uploads.has(key)) continue
+      if (ofJobs.has(key) || uploads.has(key)) continue
       await blobs.delete(key)
       removed++
     }
   }
-  for (const folder of [OUTPUTS_FOLDER, UPLOADS_FOLDER]) {
+  for (const folder of [OUTPUTS_FOLDER, INPUTS_FOLDER, PIECES_FOLDER, UPLOADS_FOLDER]) {
     let batch: string[] = []
     for await (const blob of blobs.list(folder)) {
       if (blob.modifiedAt > olderThan) continue
@@ -104,4 +135,15 @@ export async function removeOrphanBlobs(
     await removeUnnamed(batch)
   }
   return removed
+}
+
+/** Which of `blobKeys` belong to a job. */
+async function findJobBlobs(db: Database, blobKeys: readonly string[]): Promise<Set<string>> {
+  const { rows } = await sql<{ blobKey: string }>`
+    with keys as (select unnest(${blobKeys}::text[]) as blob_key)
+    select blob_key as "blobKey" from jobs join keys on output_blob_key = blob_key
+    union select blob_key from jobs join keys on input_blob_key = blob_key
+    union select blob_key from job_pieces join keys using (blob_key)
+  `.execute(db)
+  return new Set(rows.map(({ blobKey }) => blobKey))
 }

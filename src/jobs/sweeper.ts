@@ -4,7 +4,15 @@ import { removeUnusedRateLimits } from '../billing/rate-limit.ts'
 import type { Log } from '../log.ts'
 import type { Blobs } from '../storage/blobs.ts'
 import type { Database } from '../storage/postgres.ts'
-import { failAbandonedJobs, removeExpired, removeOrphanBlobs } from './sweep.ts'
+import {
+  type Requeued,
+  removeExpired,
+  removeInputs,
+  removeOldPieces,
+  removeOrphanBlobs,
+  requeueAbandonedJobs,
+} from './sweep.ts'
+import { removeGoneWorkers } from './workers.ts'
 
 // Callers wait for abandoned jobs; nobody waits for the rest.
 const ABANDONED_EVERY_MS = 5_000
@@ -21,13 +29,24 @@ export function startSweeper(db: Database, blobs: Blobs, log: Log): AsyncDisposa
   }
   const loops = [
     repeat(ABANDONED_EVERY_MS, async () => {
-      const jobs = await failAbandonedJobs(db)
-      if (jobs > 0) log.warn({ jobs }, 'failed jobs whose process is gone')
+      const jobs = await requeueAbandonedJobs(db)
+      const count = (state: Requeued['state']) => jobs.filter((job) => job.state === state).length
+      if (jobs.length > 0) {
+        log.warn(
+          { requeued: count('queued'), failed: count('failed'), cancelled: count('cancelled') },
+          'ended the leases of jobs whose process is gone',
+        )
+      }
+    }),
+    repeat(ABANDONED_EVERY_MS, async () => {
+      await removeInputs(db, blobs)
     }),
     repeat(REST_EVERY_MS, async () => {
       const removedBlobs = (await removeExpired(db, blobs)) + (await removeOrphanBlobs(db, blobs))
       if (removedBlobs > 0) log.info({ removedBlobs }, 'removed expired outputs and uploads')
+      await removeOldPieces(db, blobs)
       await removeUnusedRateLimits(db)
+      await removeGoneWorkers(db)
     }),
   ]
   return {

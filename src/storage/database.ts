@@ -9,6 +9,8 @@ export type DatabaseKind = 'embedded' | 'external'
 export interface StartedDatabase extends AsyncDisposable {
   readonly db: Database
   readonly kind: DatabaseKind
+  /** For sessions of their own, as listening needs one. */
+  readonly connection: PostgresConnection
 }
 
 export interface DatabasePlace {
@@ -36,7 +38,7 @@ export async function startDatabase(
     await close()
     throw error
   }
-  return { db, kind: server.kind, [Symbol.asyncDispose]: close }
+  return { db, kind: server.kind, connection: server.connection, [Symbol.asyncDispose]: close }
 }
 
 interface Server {

@@ -1,4 +1,5 @@
 // The only door to pg: pools for everybody, single sessions for the embedded database's keeper. Knows no tables' meaning.
+import type { Socket } from 'node:net'
 import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import type { Tables } from './tables.ts'
@@ -31,14 +32,22 @@ export interface Session {
   /** Resolves when the connection is gone, for whatever reason. Never rejects. */
   readonly ended: Promise<void>
   close(): Promise<void>
+  /** Ends it without a word to the server, which may be out of reach. */
+  drop(): void
 }
 
-export async function openSession(connection: PostgresConnection): Promise<Session> {
+export interface SessionOptions {
+  /** Of the channels that the session listens to. */
+  readonly onNotification?: (channel: string, payload: string) => void
+}
+
+export async function openSession(connection: PostgresConnection, options: SessionOptions = {}): Promise<Session> {
   const client = new pg.Client(driverSettings(connection))
   const ended = new Promise<void>((resolve) => {
     client.once('end', () => resolve())
   })
   client.on('error', () => {}) // `end` follows
+  client.on('notification', ({ channel, payload }) => options.onNotification?.(channel, payload ?? ''))
   try {
     await client.connect()
   } catch (error) {
@@ -50,6 +59,7 @@ export async function openSession(connection: PostgresConnection): Promise<Sessi
       (await client.query(text, [...values])).rows as Row[],
     ended,
     close: () => client.end(),
+    drop: () => (client as unknown as { connection: { stream: Socket } }).connection.stream.destroy(),
   }
 }
 
