@@ -65,9 +65,29 @@ test('the same seed gives the same samples, another seed or piece gives others',
     assert.ok(largestDifference(await decoder.decode(speech, voice, other, never), first) > 1e-4)
 })
 
-test('an abort stops the decoder', async () => {
+test('an abort stops the decoder before its next graph, whichever that is', async () => {
   const reason = new Error('the client is gone')
-  await assert.rejects(decoder.decode(speech, voice, seed, AbortSignal.abort(reason)), reason)
+  /** A signal that is aborted when the decoder looks at it for the `last`th time. */
+  const decodeUntil = async (last: number) => {
+    const abort = new AbortController()
+    let looks = 0
+    const look = () => {
+      looks++
+      if (looks === last) abort.abort(reason)
+      AbortSignal.prototype.throwIfAborted.call(abort.signal)
+    }
+    const signal = Object.defineProperty(abort.signal, 'throwIfAborted', { value: look })
+    const error = await decoder.decode(speech, voice, seed, signal).then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    )
+    return { looks, error }
+  }
+  const whole = await decodeUntil(Number.POSITIVE_INFINITY)
+  // Flow encoder, two steps of the estimator, pitch, vocoder.
+  assert.deepEqual(whole, { looks: 5, error: undefined })
+  for (let last = 1; last <= whole.looks; last++)
+    assert.deepEqual(await decodeUntil(last), { looks: last, error: reason })
 })
 
 test('the noise of a speech frame depends on neither the prompt nor where a window begins', () => {
