@@ -47,6 +47,15 @@ export const SETTINGS = {
   DATABASE_URL: setting(z.url().optional(), 'A PostgreSQL (13 or newer) to use instead of the embedded one.', {
     secret: true,
   }),
+  BLOB_URL: setting(
+    z
+      .string()
+      .regex(/^(s3:\/\/[a-z0-9][a-z0-9._-]*(\/.*)?|file:\/\/\/.+)$/, 'must be s3://bucket/prefix or file:///folder')
+      .optional(),
+    'Where outputs and uploads are kept: `s3://bucket/prefix` or `file:///folder`. Without it: `blobs` in DATA_DIR.',
+  ),
+  BLOB_ENDPOINT: setting(z.url().optional(), 'Base URL of an S3-compatible store that is not Amazon’s.'),
+  BLOB_REGION: setting(optionalText, 'Region of the bucket. Without it: AWS_REGION, or the profile of the machine.'),
   MODEL: setting(
     z.enum(['auto', 'turbo', 'nano', 'preview']).default('auto'),
     'Which engine answers: `auto` takes the best one installed, `preview` is the embedded one.',

@@ -19,7 +19,7 @@ import { createMetrics, type Metrics, watchPermits, watchQueue } from './metrics
 import { createFetcher } from './outbound/guarded-fetch.ts'
 import type { Blobs } from './storage/blobs.ts'
 import { type DatabaseKind, startDatabase } from './storage/database.ts'
-import { createFileBlobs } from './storage/file-blobs.ts'
+import { openBlobs } from './storage/open-blobs.ts'
 import type { Database } from './storage/postgres.ts'
 import { findUpload } from './storage/uploads.ts'
 import { createPermits } from './synthesis/permits.ts'
@@ -68,7 +68,7 @@ export async function startServer(
       creditsMicro: microFromCredits(config.BOOTSTRAP_CREDITS),
       key: config.BOOTSTRAP_API_KEY,
     })
-    const blobs = createFileBlobs(path.join(dataDir, 'blobs'))
+    const blobs = opened(await openBlobs({ ...config, DATA_DIR: dataDir }))
     opened(startSweeper(db, blobs, log))
 
     const start = await chooseEngine(engineWish(config))

@@ -22,6 +22,7 @@ const LEAVES = ['config', 'errors', 'log', 'metrics']
 const DOORS: Record<string, string> = {
   'onnxruntime-node': 'engine/runtime/session.ts',
   pg: 'storage/postgres.ts',
+  '@aws-sdk/client-s3': 'storage/s3-blobs.ts',
   fastify: 'http/',
   'prom-client': 'metrics.ts',
   pino: 'log.ts',

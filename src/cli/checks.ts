@@ -11,6 +11,7 @@ import { verifyBundle } from '../engine/bundle.ts'
 import { findInstalledModel } from '../engine/installed-models.ts'
 import { createLog } from '../log.ts'
 import { openLocalVoices } from '../main.ts'
+import { describeBlobPlace, openBlobs } from '../storage/open-blobs.ts'
 import { speakLocally } from '../synthesis/local-speaker.ts'
 import { withDatabase } from './database.ts'
 
@@ -34,6 +35,7 @@ const CHECKS: readonly Check[] = [
   { name: 'node', look: lookAtNode },
   { name: 'disk', look: lookAtDisk },
   { name: 'database', look: lookAtDatabase },
+  { name: 'blobs', look: lookAtBlobs },
   { name: 'port', look: lookAtPort },
   { name: 'engine', look: lookAtEngine },
   { name: 'model', look: lookAtModel },
@@ -87,6 +89,13 @@ async function lookAtDatabase(config: Config) {
     const [opening, answer] = [openedAt - startedAt, performance.now() - openedAt].map((ms) => ms.toFixed(0))
     return { state: 'ok' as const, found: `${kind} PostgreSQL, ready in ${opening} ms, answers in ${answer} ms` }
   }, config)
+}
+
+async function lookAtBlobs(config: Config) {
+  const startedAt = performance.now()
+  await using _ = await openBlobs(config)
+  const ms = (performance.now() - startedAt).toFixed(0)
+  return { state: 'ok' as const, found: `${describeBlobPlace(config)} stores, reads, lists and deletes; ${ms} ms` }
 }
 
 async function lookAtPort({ HOST, PORT }: Config) {

@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander'
 import { ConfigError, version } from '../config.ts'
 import { BundleError } from '../engine/bundle.ts'
 import { AppError } from '../errors.ts'
+import { BlobStoreError } from '../storage/blobs.ts'
 import { compileCommand } from './commands/compile.ts'
 import { creditsCommand } from './commands/credits.ts'
 import { doctorCommand } from './commands/doctor.ts'
@@ -53,7 +54,8 @@ function explain(error: unknown): string {
     error instanceof UsageError ||
     error instanceof ConfigError ||
     error instanceof AppError ||
-    error instanceof BundleError
+    error instanceof BundleError ||
+    error instanceof BlobStoreError
   )
     return `error: ${error.message}`
   return error instanceof Error ? (error.stack ?? error.message) : String(error)

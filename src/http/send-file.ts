@@ -1,10 +1,15 @@
-// A stored file → response: caching, ranges, and no more rights in a browser than a sound needs.
+// A stored file → response: caching, ranges, and no more rights in a browser than a sound needs. Bytes go from the store to the caller
+// as fast as the caller takes them; no file is ever in memory as a whole.
+import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { AppError } from '../errors.ts'
+import type { Blobs } from '../storage/blobs.ts'
 import { readByteRange } from './byte-range.ts'
 
 export interface StoredFile {
-  readonly bytes: Uint8Array
+  readonly blobKey: string
+  /** Its size. */
+  readonly bytes: number
   readonly mediaType: string
   readonly fileName: string
   /** Names this content and no other. */
@@ -12,11 +17,27 @@ export interface StoredFile {
   readonly expiresAt: Date
 }
 
-/** Throws `range_not_satisfiable`. */
-export function sendFile(request: FastifyRequest, reply: FastifyReply, file: StoredFile): FastifyReply {
-  const { bytes } = file
+/** Throws `not_found` when the bytes are gone, `range_not_satisfiable`. */
+export async function sendFile(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  blobs: Blobs,
+  file: StoredFile,
+): Promise<FastifyReply> {
   const etag = `"${file.etag}"`
   const secondsLeft = Math.max(0, Math.floor((file.expiresAt.getTime() - Date.now()) / 1000))
+  const ifRange = request.headers['if-range']
+  const isStale = ifRange !== undefined && ifRange !== etag
+  const range = readByteRange(isStale ? undefined : request.headers.range, file.bytes)
+  const isKnown = matches(request.headers['if-none-match'], etag)
+  if (range.kind === 'unsatisfiable' && !isKnown) {
+    reply.header('content-range', `bytes */${file.bytes}`)
+    throw new AppError('range_not_satisfiable', `This file has ${file.bytes} bytes; the range starts past its end.`)
+  }
+  const { start, end } = range.kind === 'part' ? range : { start: 0, end: file.bytes }
+  const body = isKnown || request.method === 'HEAD' ? undefined : await blobs.stream(file.blobKey, { start, end })
+  if (!body && (await blobs.size(file.blobKey)) === undefined) throw gone()
+
   reply.headers({
     etag,
     'accept-ranges': 'bytes',
@@ -27,22 +48,14 @@ export function sendFile(request: FastifyRequest, reply: FastifyReply, file: Sto
     'content-security-policy': "default-src 'none'; sandbox",
     'cross-origin-resource-policy': 'cross-origin',
   })
-  if (matches(request.headers['if-none-match'], etag)) return reply.code(304).send()
+  if (isKnown) return reply.code(304).send()
+  reply.header('content-length', end - start)
+  if (range.kind === 'part') reply.code(206).header('content-range', `bytes ${start}-${end - 1}/${file.bytes}`)
+  return reply.send(body ?? Readable.from([])) // nothing at all for HEAD; but no stream, and the length would be set to 0
+}
 
-  const ifRange = request.headers['if-range']
-  const isStale = ifRange !== undefined && ifRange !== etag
-  const range = readByteRange(isStale ? undefined : request.headers.range, bytes.byteLength)
-  if (range.kind === 'whole') return reply.send(bytes)
-  if (range.kind === 'unsatisfiable') {
-    reply.header('content-range', `bytes */${bytes.byteLength}`)
-    reply.removeHeader('etag')
-    throw new AppError(
-      'range_not_satisfiable',
-      `This file has ${bytes.byteLength} bytes; the range starts past its end.`,
-    )
-  }
-  reply.header('content-range', `bytes ${range.start}-${range.end - 1}/${bytes.byteLength}`)
-  return reply.code(206).send(bytes.subarray(range.start, range.end))
+export function gone(): AppError {
+  return new AppError('not_found', 'There is no such file, or it has expired.')
 }
 
 function matches(ifNoneMatch: string | undefined, etag: string): boolean {

@@ -32,6 +32,11 @@ export function createFileBlobs(blobFolder: string): Blobs {
       await syncFolder(path.dirname(file)) // makes the new name durable
     },
     read: async (key) => readFile(fileOf(key)).catch(undefinedWhenMissing),
+    stream: async (key, { start, end }) => {
+      const handle = await open(fileOf(key)).catch(undefinedWhenMissing)
+      return handle?.createReadStream({ start, end: end - 1 }) // closes the handle
+    },
+    size: async (key) => (await stat(fileOf(key)).catch(undefinedWhenMissing))?.size,
     delete: async (key) => rm(fileOf(key), { force: true }),
     list: async function* (under) {
       const entries = await readdir(fileOf(under), { recursive: true, withFileTypes: true }).catch(undefinedWhenMissing)

@@ -1,11 +1,10 @@
 // GET /outputs/{file} and GET /assets/{file}: public files under unguessable names, gone when they expire.
 import { formatOf } from '../../contract/speech.ts'
 import { uploadExtensionOf } from '../../contract/uploads.ts'
-import { AppError } from '../../errors.ts'
 import { findOutput } from '../../jobs/outputs.ts'
 import { findUpload } from '../../storage/uploads.ts'
 import type { Handler } from '../routing.ts'
-import { sendFile } from '../send-file.ts'
+import { gone, sendFile } from '../send-file.ts'
 import type { Services } from '../services.ts'
 
 export function downloadOutput({ db, blobs }: Services): Handler {
@@ -13,11 +12,8 @@ export function downloadOutput({ db, blobs }: Services): Handler {
     const { token, extension } = readFileName(request.params)
     const output = await findOutput(db, token)
     if (!output || formatOf(output.mediaType) !== extension) throw gone()
-    const bytes = await blobs.read(output.blobKey)
-    if (!bytes) throw gone()
-    return sendFile(request, reply, {
+    return sendFile(request, reply, blobs, {
       ...output,
-      bytes,
       etag: output.sha256,
       fileName: `${output.jobId}.${extension}`,
     })
@@ -29,9 +25,7 @@ export function downloadUpload({ db, blobs }: Services): Handler {
     const { token, extension } = readFileName(request.params)
     const upload = await findUpload(db, token)
     if (!upload || uploadExtensionOf(upload.mediaType) !== extension) throw gone()
-    const bytes = await blobs.read(upload.blobKey)
-    if (!bytes) throw gone()
-    return sendFile(request, reply, { ...upload, bytes, etag: token, fileName: `${token}.${extension}` })
+    return sendFile(request, reply, blobs, { ...upload, etag: token, fileName: `${token}.${extension}` })
   }
 }
 
@@ -39,8 +33,4 @@ function readFileName(parameters: unknown): { token: string; extension: string }
   const match = /^([0-9a-f]{32})\.([a-z0-9]{1,16})$/.exec((parameters as { file: string }).file)
   if (!match?.[1] || !match[2]) throw gone()
   return { token: match[1], extension: match[2] }
-}
-
-function gone(): AppError {
-  return new AppError('not_found', 'There is no such file, or it has expired.')
 }
