@@ -48,7 +48,7 @@ export async function startS3(): Promise<TestS3> {
       return void reply.end(`<Error><Code>${refusal.code}</Code><Message>${refusal.code}.</Message></Error>`)
     }
     const { method, url: path, headers } = incoming
-    const forwarded = sendRequest({ host: '127.0.0.1', port, method, path, headers })
+    const forwarded = sendRequest({ host: '127.0.0.1', port, method, path, headers, agent: false })
     incoming.pipe(forwarded)
     const [response] = (await once(forwarded, 'response')) as [IncomingMessage]
     reply.writeHead(response.statusCode ?? 500, response.headers)
@@ -65,6 +65,7 @@ export async function startS3(): Promise<TestS3> {
   const door = createServer((incoming, reply) => {
     answer(incoming, reply).catch(() => incoming.socket.destroy())
   }).listen(0, '127.0.0.1')
+  door.keepAliveTimeout = 60_000 // a connection that the door closes in the moment of its next use is no fault that was asked for
   await once(door, 'listening')
 
   return {

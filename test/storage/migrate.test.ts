@@ -11,11 +11,8 @@ const { db, connection } = await openTestDatabase()
 test('several processes may migrate the same database at once', async () => {
   const pools = Array.from({ length: 4 }, () => openDatabase(connection, { poolSize: 2 }))
   try {
-    await sql`drop table rate_limits, uploads, ledger, jobs, api_keys, accounts, schema_migrations, schema_migrations_lock`.execute(
-      db,
-    )
-    await sql`drop function refuse_change`.execute(db)
-    await sql`drop domain hex_id`.execute(db)
+    await sql`drop schema public cascade`.execute(db)
+    await sql`create schema public`.execute(db)
     await Promise.all(pools.map(migrate))
     assert.deepEqual(await db.selectFrom('accounts').selectAll().execute(), [])
   } finally {
