@@ -1,21 +1,15 @@
 // Fetches a file from a URL that somebody else chose, without becoming their way into the network we stand in.
-// Plain node:http: it decodes nothing, keeps no cookies, follows nothing, reads no proxy settings, and an abort closes a
-// socket that is still connecting, which undici's does not.
 import { lookup as dnsLookup } from 'node:dns'
-import http from 'node:http'
-import https from 'node:https'
-import type { LookupFunction } from 'node:net'
-import { version } from '../config.ts'
+import type http from 'node:http'
 import { type AddressRules, PUBLIC_AND_PRIVATE, PUBLIC_INTERNET } from './address-rules.ts'
 import { createGuardedLookup, type Resolve } from './guarded-lookup.ts'
-import { HOST_NOT_REACHED, OutboundError } from './outbound-error.ts'
+import { problemWith, sendRequest, USER_AGENT, withinDeadline } from './guarded-request.ts'
+import { OutboundError } from './outbound-error.ts'
 import { parseOutboundUrl } from './outbound-url.ts'
 
 const MAX_REDIRECTS = 3
-// Node gives each address of a name 250 ms when there are several; a far server on a slow line needs longer.
-const ATTEMPT_TIMEOUT_MS = 1000
 const HEADERS = {
-  'user-agent': `chatterbox-serverless/${version}`,
+  'user-agent': USER_AGENT,
   accept: 'audio/*, */*;q=0.5',
   // What is compressed would have to be inflated before its size is known; recordings do not shrink anyway.
   'accept-encoding': 'identity',
@@ -49,7 +43,7 @@ export interface Fetcher {
 }
 
 export function createFetcher(options: FetcherOptions): Fetcher {
-  const { allowHttp, timeoutMs, maxBytes } = options
+  const { allowHttp, timeoutMs, maxBytes, certificateAuthorities } = options
   const rules = options.rules ?? (options.allowPrivate ? PUBLIC_AND_PRIVATE : PUBLIC_INTERNET)
   const lookup = createGuardedLookup(options.resolve ?? dnsLookup, rules)
   const parse = (url: string, from?: URL) => parseOutboundUrl(url, allowHttp, rules, from)
@@ -57,7 +51,8 @@ export function createFetcher(options: FetcherOptions): Fetcher {
   const followRedirects = async (first: string, signal: AbortSignal): Promise<http.IncomingMessage> => {
     let url = parse(first)
     for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
-      const response = await get(url, lookup, options.certificateAuthorities, signal)
+      const request = { method: 'GET', url, headers: HEADERS, lookup, certificateAuthorities } as const
+      const response = await sendRequest(request, signal)
       if (!isRedirect(response)) return response
       response.destroy()
       if (response.headers.location === undefined) throw statusError(response)
@@ -67,56 +62,18 @@ export function createFetcher(options: FetcherOptions): Fetcher {
   }
 
   return {
-    problemOf(url) {
-      try {
-        parse(url)
-        return undefined
-      } catch (error) {
-        return toOutboundError(error)
-      }
-    },
-    async fetchBytes(url, signal) {
-      signal.throwIfAborted()
-      const stop = new AbortController()
-      const onAbort = () => stop.abort(signal.reason)
-      const onDeadline = () =>
-        stop.abort(new OutboundError('timeout', `URL could not be fetched within ${timeoutMs / 1000} seconds.`))
-      signal.addEventListener('abort', onAbort, { once: true })
-      const timer = setTimeout(onDeadline, timeoutMs)
-      try {
-        const response = await followRedirects(url, stop.signal)
+    problemOf: (url) => problemWith(() => parse(url)),
+    fetchBytes: (url, signal) =>
+      withinDeadline(timeoutMs, signal, async (stop) => {
+        const response = await followRedirects(url, stop)
         try {
           checkHead(response, maxBytes)
           return { bytes: await readBody(response, maxBytes), mediaType: mediaTypeOf(response) }
         } finally {
           response.destroy()
         }
-      } catch (error) {
-        throw stop.signal.aborted ? stop.signal.reason : toOutboundError(error)
-      } finally {
-        clearTimeout(timer)
-        signal.removeEventListener('abort', onAbort)
-      }
-    },
+      }),
   }
-}
-
-/** One request on a connection of its own. The promise ends at the response's headers. */
-function get(url: URL, lookup: LookupFunction, ca: string | undefined, signal: AbortSignal) {
-  return new Promise<http.IncomingMessage>((resolve, reject) => {
-    const options = {
-      agent: false,
-      lookup,
-      signal,
-      headers: HEADERS,
-      autoSelectFamilyAttemptTimeout: ATTEMPT_TIMEOUT_MS,
-    }
-    const request = url.protocol === 'https:' ? https.request(url, { ...options, ca }) : http.request(url, options)
-    request.on('response', resolve)
-    // Stays attached after the response: an error on the way down must not become an uncaught one.
-    request.on('error', reject)
-    request.end()
-  })
 }
 
 function isRedirect(response: http.IncomingMessage): boolean {
@@ -154,14 +111,4 @@ function tooLarge(maxBytes: number): OutboundError {
 
 function mediaTypeOf(response: http.IncomingMessage): string | undefined {
   return response.headers['content-type']?.split(';')[0]?.trim().toLowerCase() || undefined
-}
-
-function toOutboundError(error: unknown): OutboundError {
-  if (error instanceof OutboundError) return error
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  // Only an address that may be reached can show a certificate, so this tells nothing about the network inside.
-  if (/CERT|ERR_TLS|UNABLE_TO_/.test(code)) {
-    return new OutboundError('certificate', 'URL could not be fetched: its TLS certificate was not accepted.', error)
-  }
-  return new OutboundError('unreachable', HOST_NOT_REACHED, error)
 }
