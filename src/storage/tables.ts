@@ -1,6 +1,7 @@
 // The tables of migrations/ as types. Each belongs to one room, and only that room names it in SQL: accounts, api_keys, ledger and
 // rate_limits to billing (jobs moves the money of its jobs in its own statements, and keeps the turns), jobs, job_pieces, job_events,
-// workers and usage_days to jobs, uploads to storage.
+// workers and usage_days to jobs, uploads to storage, the webhook tables to webhooks (which also empties job_events, and reads in jobs
+// where a request wants its webhook).
 import type { Generated } from 'kysely'
 
 interface AccountsTable {
@@ -131,6 +132,53 @@ interface UsageDaysTable {
   cost_micro: Generated<number>
 }
 
+interface WebhooksTable {
+  id: string
+  account_id: string
+  url: string
+  events: ('completed' | 'failed' | 'cancelled')[]
+  description: string | null
+  secret: string
+  previous_secret: string | null
+  previous_until: Date | null
+  created_at: Generated<Date>
+  disabled_at: Date | null
+}
+
+interface WebhookSecretsTable {
+  account_id: string
+  secret: string
+  previous_secret: string | null
+  previous_until: Date | null
+}
+
+interface WebhookDeliveriesTable {
+  id: string
+  account_id: string
+  webhook_id: string | null
+  job_id: string | null
+  event: 'completed' | 'failed' | 'cancelled' | 'test'
+  event_at: Date
+  url: string
+  host: string
+  state: Generated<'pending' | 'delivered' | 'failed'>
+  due_at: Generated<Date>
+  lease_token: string | null
+  tries: Generated<number>
+  created_at: Generated<Date>
+  finished_at: Date | null
+}
+
+interface WebhookAttemptsTable {
+  delivery_id: string
+  number: number
+  at: Date
+  milliseconds: number
+  status_code: number | null
+  answer: string | null
+  error: string | null
+}
+
 interface RateLimitsTable {
   subject: string
   arrival_us: number
@@ -147,4 +195,8 @@ export interface Tables {
   workers: WorkersTable
   usage_days: UsageDaysTable
   rate_limits: RateLimitsTable
+  webhooks: WebhooksTable
+  webhook_secrets: WebhookSecretsTable
+  webhook_deliveries: WebhookDeliveriesTable
+  webhook_attempts: WebhookAttemptsTable
 }

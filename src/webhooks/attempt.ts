@@ -1,0 +1,67 @@
+// One attempt at one delivery: render, sign, send, and judge the answer. Writes nothing.
+import type { Posted, Poster } from '../outbound/guarded-post.ts'
+import { OutboundError, type OutboundReason } from '../outbound/outbound-error.ts'
+import type { Attempt, ClaimedDelivery, Outcome } from './deliveries.ts'
+import type { SigningSecrets } from './secrets.ts'
+import { signatureHeaders } from './signature.ts'
+
+export const ATTEMPT_TIMEOUT_SECONDS = 10
+/** Of the answer; enough to see what went wrong. */
+export const MAX_ANSWER_BYTES = 1024
+
+const NO_ANSWER: Readonly<Partial<Record<OutboundReason, string>>> = {
+  blocked: 'Its host could not be reached.',
+  unreachable: 'Its host could not be reached.',
+  certificate: 'Its TLS certificate was not accepted.',
+  timeout: `No answer came within ${ATTEMPT_TIMEOUT_SECONDS} seconds.`,
+}
+
+/** Judges an attempt; `delaySeconds` is what a retry would wait, undefined when there is none left. */
+export function judge(
+  attempt: Pick<Attempt, 'statusCode' | 'error'>,
+  event: ClaimedDelivery['event'],
+  delaySeconds: number | undefined,
+): Outcome {
+  if (attempt.error === undefined) return { kind: 'delivered' }
+  if (attempt.statusCode === 410) return { kind: 'gone' }
+  // Whoever asks for a test waits for its answer and can ask again.
+  if (event === 'test' || delaySeconds === undefined) return { kind: 'failed' }
+  return { kind: 'retry', delaySeconds }
+}
+
+/** Rejects only with the signal's reason. */
+export async function sendMessage(
+  poster: Poster,
+  delivery: Pick<ClaimedDelivery, 'id' | 'url'>,
+  body: string,
+  secrets: SigningSecrets,
+  signal: AbortSignal,
+): Promise<Attempt> {
+  const at = new Date()
+  const startedAt = performance.now()
+  const ended = (rest: Pick<Attempt, 'statusCode' | 'answer' | 'error'>): Attempt => ({
+    at,
+    milliseconds: Math.round(performance.now() - startedAt),
+    ...rest,
+  })
+  const headers = { 'content-type': 'application/json', ...signatureHeaders(delivery.id, at, body, secrets) }
+  try {
+    const posted = await poster.post(delivery.url, { headers, body: Buffer.from(body) }, signal)
+    return ended({ statusCode: posted.status, answer: readAnswer(posted), error: problemOf(posted.status) })
+  } catch (error) {
+    if (!(error instanceof OutboundError)) throw error
+    return ended({ statusCode: undefined, answer: undefined, error: NO_ANSWER[error.reason] ?? error.message })
+  }
+}
+
+function problemOf(status: number): string | undefined {
+  if (status >= 200 && status < 300) return undefined
+  if (status >= 300 && status < 400) return `It answered ${status}. Redirects are not followed; name the final URL.`
+  if (status === 410) return 'It answered 410, which ends all deliveries to it.'
+  return `It answered ${status}.`
+}
+
+/** As text that PostgreSQL can hold: without U+0000. */
+function readAnswer({ answer }: Posted): string {
+  return new TextDecoder().decode(answer).replaceAll('\0', '\uFFFD')
+}
