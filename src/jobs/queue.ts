@@ -36,26 +36,3 @@ export async function countJobsAhead(db: Database, jobId: string, atMost: number
   `
   return Math.min(atMost, (await retryTransient(() => statement.execute(db))).rows[0]?.jobs ?? 0)
 }
-
-export interface QueueFacts {
-  readonly mode: JobMode
-  readonly queued: number
-  readonly running: number
-  /** How long the job has waited that has waited longest, retries whose time has not come included; 0 when none waits. */
-  readonly oldestSeconds: number
-}
-
-/** For metrics: reads every open job, so not for every request. */
-export async function measureQueue(db: Database): Promise<QueueFacts[]> {
-  const { rows } = await sql<QueueFacts>`
-    select
-      mode,
-      (count(*) filter (where state = 'queued'))::int as queued,
-      (count(*) filter (where state = 'running'))::int as running,
-      coalesce(extract(epoch from now() - min(queued_at) filter (where state = 'queued')), 0)::float8 as "oldestSeconds"
-    from (values ('sync'), ('async')) as modes (mode)
-    left join (select mode, state, queued_at from jobs where state in ('queued', 'running')) as open using (mode)
-    group by mode
-  `.execute(db)
-  return rows
-}

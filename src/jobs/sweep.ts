@@ -38,7 +38,7 @@ export async function requeueAbandonedJobs(db: Database): Promise<readonly Reque
       for update skip locked
     ), swept as (
       update jobs set ${giveBack({ countAttempt: true, delay: sql`least(30, 2 ^ least(attempts, 8) / 2) * interval '1 second'` })}
-      from abandoned where jobs.id = abandoned.id
+      where id = any (array(select id from abandoned))
       returning jobs.*
     ), ended as (
       select * from swept where state <> 'queued'
