@@ -1,0 +1,53 @@
+// What the person is about to have spoken: text, voice, parameters. Survives a reload, but for a recording's bytes.
+import { computed, effect, signal } from '@preact/signals'
+import type { SpeakParameters } from './api.ts'
+import { facts } from './session.ts'
+
+export const DEFAULT_PARAMETERS: SpeakParameters = {
+  temperature: 0.7,
+  top_p: 0.9,
+  top_k: 500,
+  min_p: 0,
+  repetition_penalty: 1.3,
+  seed: 0,
+  norm_loudness: true,
+}
+
+export interface DraftVoice {
+  readonly name: string
+  /** undefined: the server's own voice. */
+  readonly reference: Blob | string | undefined
+}
+
+export const BUILT_IN_VOICE: DraftVoice = { name: 'Built-in voice', reference: undefined }
+// Read aloud at about 15 characters a second: 165 words a minute of English prose.
+const CHARACTERS_PER_SECOND = 15
+const STORED_DRAFT = 'chatterbox-draft'
+
+interface StoredDraft {
+  readonly text: string
+  readonly parameters: SpeakParameters
+}
+const stored = readStored()
+
+export const text = signal(stored.text)
+export const parameters = signal<SpeakParameters>(stored.parameters)
+export const voice = signal<DraftVoice>(BUILT_IN_VOICE)
+
+export const characters = computed(() => [...text.value].length)
+export const estimatedSeconds = computed(() => text.value.replace(/\[[^[\]]*\]/g, '').trim().length / CHARACTERS_PER_SECOND)
+export const estimatedCredits = computed(() => (characters.value * (facts.value?.price_per_1000_characters ?? 0)) / 1000)
+
+effect(() => {
+  const draft: StoredDraft = { text: text.value, parameters: parameters.value }
+  localStorage.setItem(STORED_DRAFT, JSON.stringify(draft))
+})
+
+function readStored(): StoredDraft {
+  try {
+    const draft = JSON.parse(localStorage.getItem(STORED_DRAFT) ?? '{}') as Partial<StoredDraft>
+    return { text: draft.text ?? '', parameters: { ...DEFAULT_PARAMETERS, ...draft.parameters } }
+  } catch {
+    return { text: '', parameters: DEFAULT_PARAMETERS }
+  }
+}
