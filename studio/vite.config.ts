@@ -7,6 +7,8 @@ export default defineConfig({
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   build: {
     outDir: '../build/studio',
+    // Beside index.html at the server's root, in one folder whose names are ours.
+    assetsDir: 'studio',
     emptyOutDir: true,
     target: 'es2022',
     // Everything is a file of our own origin: the pages' security policy allows no data: scripts or styles.
@@ -15,5 +17,9 @@ export default defineConfig({
     reportCompressedSize: false,
   },
   // For work on the studio: `npx vite studio` beside a running server.
-  server: { proxy: Object.fromEntries(['/v1', '/v2', '/outputs', '/assets', '/docs'].map((path) => [path, 'http://127.0.0.1:8080'])) },
+  server: {
+    proxy: Object.fromEntries(
+      ['/v1', '/v2', '/outputs', '/assets', '/docs'].map((path) => [path, 'http://127.0.0.1:8080']),
+    ),
+  },
 })

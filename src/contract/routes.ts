@@ -6,6 +6,7 @@ import { errorBodySchema } from './errors.ts'
 import { MODEL_SLUG } from './models.ts'
 import { completedRequestSchema, failedRequestSchema, pendingRequestSchema } from './requests.ts'
 import { OUTPUT_FORMATS, speechSchema } from './speech.ts'
+import { studioFactsSchema, studioSignInSchema } from './studio.ts'
 import { uploadedSchema, uploadSchema } from './uploads.ts'
 
 const healthSchema = z
@@ -22,6 +23,8 @@ export const SCHEMAS = {
   Upload: uploadSchema,
   Uploaded: uploadedSchema,
   Health: healthSchema,
+  StudioFacts: studioFactsSchema,
+  StudioSignIn: studioSignInSchema,
   Error: errorBodySchema,
 } as const satisfies Record<string, z.ZodType>
 export type SchemaName = keyof typeof SCHEMAS
@@ -214,14 +217,41 @@ export const ROUTES = {
     responses: { 200: { description: 'A page.', media: ['text/html'] } },
     errors: [],
   },
-  home: {
+  studio: {
     method: 'GET',
     path: '/',
-    summary: 'The front door',
+    summary: 'The studio',
     access: 'anyone',
     undocumented: true,
     responses: { 200: { description: 'A page.', media: ['text/html'] } },
     errors: [],
+  },
+  studioFile: {
+    method: 'GET',
+    path: '/studio/{file}',
+    summary: 'A part of the studio',
+    access: 'anyone',
+    undocumented: true,
+    responses: { 200: { description: 'The file.', media: ['*/*'] } },
+    errors: ['not_found'],
+  },
+  studioFacts: {
+    method: 'GET',
+    path: '/v1/studio',
+    summary: 'What the studio shows before anybody has signed in',
+    access: 'anyone',
+    undocumented: true,
+    responses: { 200: { description: 'The facts.', json: ['StudioFacts'] } },
+    errors: [],
+  },
+  studioSignIn: {
+    method: 'POST',
+    path: '/v1/studio/sign-in',
+    summary: 'A key for whoever sits at the machine that the server runs on',
+    access: 'anyone',
+    undocumented: true,
+    responses: { 200: { description: 'The key.', json: ['StudioSignIn'] } },
+    errors: ['forbidden'],
   },
   alive: {
     method: 'GET',

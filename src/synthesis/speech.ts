@@ -2,6 +2,8 @@
 import type { AudioFormat } from '../audio/formats.ts'
 import type { GuardFired, ModelName, Sampling, Voice } from '../engine/engine.ts'
 
+export { DELIVERY_TAGS, SOUND_TAGS } from '../engine/text/tags.ts'
+
 /** Where the reference recording comes from; reference-audio.ts turns it into bytes. */
 export type ReferenceSource =
   /** As the caller wrote it: `https:` URL, `data:` URI, URL of an upload, `voice:<id>`. */

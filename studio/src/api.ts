@@ -1,10 +1,11 @@
-// The server as the studio sees it: the public API with the caller's key, nothing else. Types come from the contract.
+// The server as the studio sees it: the public API with the caller's key, nothing else. Types come from the contract. Paths are relative,
+// so that the studio works behind a proxy that serves it below a prefix.
 import type { Credits } from '../../src/contract/account.ts'
 import type { ErrorBody } from '../../src/contract/errors.ts'
 import type { OutputFormat } from '../../src/contract/speech.ts'
 import type { StudioFacts, StudioSignIn } from '../../src/contract/studio.ts'
 
-export const SPEAK_PATH = '/v1/chatterbox-turbo-tts'
+export const SPEAK_PATH = 'v1/chatterbox-turbo-tts'
 
 /** What the server refused, in its words. */
 export class Refusal extends Error {
@@ -50,7 +51,7 @@ export interface Spoken {
 async function call(path: string, key: string | undefined, init: RequestInit = {}): Promise<Response> {
   const headers = new Headers(init.headers)
   if (key !== undefined) headers.set('x-api-key', key)
-  const response = await fetch(path, { ...init, headers }).catch((error: unknown) => {
+  const response = await fetch(new URL(path, document.baseURI), { ...init, headers }).catch((error: unknown) => {
     if (init.signal?.aborted) throw error
     throw new Refusal(0, { error: 'The server does not answer. Is it running?' })
   })
@@ -58,20 +59,31 @@ async function call(path: string, key: string | undefined, init: RequestInit = {
   throw new Refusal(response.status, (await response.json().catch(() => ({}))) as Partial<ErrorBody>)
 }
 
-export const findFacts = async (): Promise<StudioFacts> => (await call('/v1/studio', undefined)).json()
+export const findFacts = async (): Promise<StudioFacts> => (await call('v1/studio', undefined)).json()
 
 /** A key for whoever sits at the machine that the server runs on; refused everywhere else. */
 export const signInHere = async (): Promise<StudioSignIn> =>
-  (await call('/v1/studio/sign-in', undefined, { method: 'POST' })).json()
+  (await call('v1/studio/sign-in', undefined, { method: 'POST' })).json()
 
-export const findCredits = async (key: string): Promise<Credits> => (await call('/v1/get-user-credits', key)).json()
+export const findCredits = async (key: string): Promise<Credits> => (await call('v1/get-user-credits', key)).json()
 
-export async function speak(key: string, request: SpeakRequest, format: OutputFormat, signal: AbortSignal): Promise<Spoken> {
+let builtIn: Promise<Blob> | undefined
+const builtInVoice = (): Promise<Blob> => {
+  builtIn ??= call('studio/built-in-voice.wav', undefined).then((response) => response.blob())
+  return builtIn
+}
+
+export async function speak(
+  key: string,
+  request: SpeakRequest,
+  format: OutputFormat,
+  signal: AbortSignal,
+): Promise<Spoken> {
   const { reference, ...fields } = request
   const form = new FormData()
   for (const [name, value] of Object.entries(fields)) form.set(name, String(value))
   form.set('output_format', format)
-  if (reference !== undefined) form.set('reference_audio', reference)
+  form.set('reference_audio', reference ?? (await builtInVoice()))
   const response = await call(SPEAK_PATH, key, { method: 'POST', body: form, signal })
   const header = (name: string): string => response.headers.get(name) ?? ''
   const metadata = JSON.parse(header('x-output-metadata') || '{}') as { guards?: string[] }

@@ -40,7 +40,7 @@ export function App(): JSX.Element {
       </a>
       <header class="top">
         <a class="brand" href="#/speak">
-          <img src="./icon.svg" alt="" width="28" height="28" />
+          <img src="./studio/icon.svg" alt="" width="28" height="28" />
           <span>chatterbox</span>
         </a>
         {key.value !== undefined && (
@@ -59,7 +59,7 @@ export function App(): JSX.Element {
               ${credits.value.toFixed(2)}
             </output>
           )}
-          <a class="quiet" href="/docs">
+          <a class="quiet" href="docs">
             API
           </a>
           <ThemeButton />
@@ -72,7 +72,13 @@ export function App(): JSX.Element {
       </header>
       {facts.value?.model === 'preview' && <PreviewBanner />}
       <main id="main" tabIndex={-1}>
-        {key.value !== undefined ? view?.show() : facts.value || trouble.value ? <SignInView /> : <p class="loading">Starting…</p>}
+        {key.value !== undefined ? (
+          view?.show()
+        ) : facts.value || trouble.value ? (
+          <SignInView />
+        ) : (
+          <p class="loading">Starting…</p>
+        )}
       </main>
     </>
   )
@@ -81,8 +87,8 @@ export function App(): JSX.Element {
 function PreviewBanner(): JSX.Element {
   return (
     <p class="banner">
-      <strong>Preview voice.</strong> This is the embedded stand-in, not Chatterbox. Run <code>chatterbox pull turbo</code>{' '}
-      and restart for the real model.
+      <strong>Preview voice.</strong> This is the embedded stand-in, not Chatterbox. Run{' '}
+      <code>chatterbox pull turbo</code> and restart for the real model.
     </p>
   )
 }

@@ -6,8 +6,13 @@ export const LANGUAGES = ['curl', 'TypeScript', 'Python'] as const
 export type Language = (typeof LANGUAGES)[number]
 
 export function codeFor(take: Take, language: Language, baseUrl: string): string {
-  const url = `${baseUrl}${SPEAK_PATH}`
-  const body = { text: take.text, reference_audio: 'https://example.com/voice.wav', ...take.parameters, seed: take.seed }
+  const url = new URL(SPEAK_PATH, baseUrl).href
+  const body = {
+    text: take.text,
+    reference_audio: 'https://example.com/voice.wav',
+    ...take.parameters,
+    seed: take.seed,
+  }
   switch (language) {
     case 'curl': {
       const fields = Object.entries({ ...body, reference_audio: '@voice.wav' })

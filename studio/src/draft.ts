@@ -35,8 +35,12 @@ export const parameters = signal<SpeakParameters>(stored.parameters)
 export const voice = signal<DraftVoice>(BUILT_IN_VOICE)
 
 export const characters = computed(() => [...text.value].length)
-export const estimatedSeconds = computed(() => text.value.replace(/\[[^[\]]*\]/g, '').trim().length / CHARACTERS_PER_SECOND)
-export const estimatedCredits = computed(() => (characters.value * (facts.value?.price_per_1000_characters ?? 0)) / 1000)
+export const estimatedSeconds = computed(
+  () => text.value.replace(/\[[^[\]]*\]/g, '').trim().length / CHARACTERS_PER_SECOND,
+)
+export const estimatedCredits = computed(
+  () => (characters.value * (facts.value?.price_per_1000_characters ?? 0)) / 1000,
+)
 
 effect(() => {
   const draft: StoredDraft = { text: text.value, parameters: parameters.value }

@@ -4,9 +4,10 @@ import type { Services } from '../services.ts'
 import { findCredits } from './account.ts'
 import { downloadOutput, downloadUpload } from './downloads.ts'
 import { alive, ready, showMetrics } from './operations.ts'
-import { showDocs, showHome, showOpenApi } from './pages.ts'
+import { showDocs, showOpenApi } from './pages.ts'
 import { findRequest } from './requests.ts'
 import { speak } from './speak.ts'
+import { showStudio, showStudioFacts, showStudioFile, signInToStudio } from './studio.ts'
 import { upload } from './uploads.ts'
 
 export function buildHandlers(services: Services): Handlers {
@@ -19,7 +20,10 @@ export function buildHandlers(services: Services): Handlers {
     downloadUpload: downloadUpload(services),
     openapi: showOpenApi(services),
     docs: showDocs(services),
-    home: showHome(services),
+    studio: showStudio(services),
+    studioFile: showStudioFile(services),
+    studioFacts: showStudioFacts(services),
+    studioSignIn: signInToStudio(services),
     alive: alive(),
     ready: ready(services),
     metrics: showMetrics(services),

@@ -5,6 +5,7 @@ import type { Config } from '../../config.ts'
 import { KNOWN_TEXTS } from '../../contract/errors.ts'
 import { AppError } from '../../errors.ts'
 import { readBearer } from '../authenticate.ts'
+import { isLocalCaller } from '../local-caller.ts'
 import type { Handler } from '../routing.ts'
 import type { Services } from '../services.ts'
 
@@ -35,10 +36,7 @@ export function showMetrics({ config, metrics }: Services): Handler {
 function mayReadMetrics({ ADMIN_TOKEN }: Config, request: FastifyRequest): boolean {
   const token = readBearer(request)
   if (ADMIN_TOKEN !== undefined && token !== undefined && isSameSecret(token, ADMIN_TOKEN)) return true
-  // Behind a proxy on this machine every connection comes from here, and what a proxy says of the real address began as the
-  // caller's own header. So anything forwarded is no local caller.
-  const isForwarded = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'].some((name) => name in request.headers)
-  return !isForwarded && /^(127\.|::1$|::ffff:127\.)/.test(request.socket.remoteAddress ?? '')
+  return isLocalCaller(request)
 }
 
 function isSameSecret(a: string, b: string): boolean {

@@ -14,11 +14,46 @@ interface Slider {
 }
 
 const SLIDERS: readonly Slider[] = [
-  { name: 'temperature', title: 'Temperature', minimum: 0.05, maximum: 2, step: 0.05, hint: 'Higher is livelier, lower is steadier.' },
-  { name: 'top_p', title: 'Top-p', minimum: 0, maximum: 1, step: 0.01, hint: 'Keeps the likeliest sounds up to this probability.' },
-  { name: 'top_k', title: 'Top-k', minimum: 0, maximum: 1000, step: 10, hint: 'Keeps this many of the likeliest sounds; 0 keeps all.' },
-  { name: 'min_p', title: 'Min-p', minimum: 0, maximum: 1, step: 0.01, hint: 'Drops sounds less likely than this share of the likeliest.' },
-  { name: 'repetition_penalty', title: 'Repetition penalty', minimum: 1, maximum: 2, step: 0.05, hint: '1 does not penalise.' },
+  {
+    name: 'temperature',
+    title: 'Temperature',
+    minimum: 0.05,
+    maximum: 2,
+    step: 0.05,
+    hint: 'Higher is livelier, lower is steadier.',
+  },
+  {
+    name: 'top_p',
+    title: 'Top-p',
+    minimum: 0,
+    maximum: 1,
+    step: 0.01,
+    hint: 'Keeps the likeliest sounds up to this probability.',
+  },
+  {
+    name: 'top_k',
+    title: 'Top-k',
+    minimum: 0,
+    maximum: 1000,
+    step: 10,
+    hint: 'Keeps this many of the likeliest sounds; 0 keeps all.',
+  },
+  {
+    name: 'min_p',
+    title: 'Min-p',
+    minimum: 0,
+    maximum: 1,
+    step: 0.01,
+    hint: 'Drops sounds less likely than this share of the likeliest.',
+  },
+  {
+    name: 'repetition_penalty',
+    title: 'Repetition penalty',
+    minimum: 1,
+    maximum: 2,
+    step: 0.05,
+    hint: '1 does not penalise.',
+  },
 ]
 
 const change = (part: Partial<SpeakParameters>) => {

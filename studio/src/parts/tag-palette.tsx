@@ -5,7 +5,7 @@ import { facts } from '../session.ts'
 export function TagPalette({ onInsert }: { readonly onInsert: (tag: string) => void }): JSX.Element {
   const { sound = [], delivery = [] } = facts.value?.tags ?? {}
   return (
-    <div class="palette" role="group" aria-label="Sound tags">
+    <fieldset class="palette" aria-label="Sound tags">
       {sound.map((tag) => (
         <button key={tag} type="button" class="tag" onClick={() => onInsert(tag)}>
           [{tag}]
@@ -21,6 +21,6 @@ export function TagPalette({ onInsert }: { readonly onInsert: (tag: string) => v
           ))}
         </div>
       </details>
-    </div>
+    </fieldset>
   )
 }

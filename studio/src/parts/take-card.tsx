@@ -54,7 +54,11 @@ export function TakeCard({ take, onPlayer }: Props): JSX.Element {
         <button type="button" onClick={again}>
           <Icon name="repeat" /> Use again
         </button>
-        <button type="button" aria-expanded={language !== undefined} onClick={() => setLanguage(language ? undefined : 'curl')}>
+        <button
+          type="button"
+          aria-expanded={language !== undefined}
+          onClick={() => setLanguage(language ? undefined : 'curl')}
+        >
           <Icon name="copy" /> Code
         </button>
         <button type="button" class="quiet icon-only" aria-label="Delete this take" onClick={() => removeTake(take.id)}>
@@ -89,17 +93,17 @@ interface CodeProps {
 }
 
 function Code({ take, language, onLanguage }: CodeProps): JSX.Element {
-  const code = codeFor(take, language, location.origin)
+  const code = codeFor(take, language, document.baseURI)
   return (
     <div class="code">
       <div class="row">
-        <div role="group" aria-label="Language" class="actions">
+        <fieldset aria-label="Language" class="actions">
           {LANGUAGES.map((name) => (
             <button key={name} type="button" aria-pressed={name === language} onClick={() => onLanguage(name)}>
               {name}
             </button>
           ))}
-        </div>
+        </fieldset>
         <button type="button" onClick={() => navigator.clipboard?.writeText(code)}>
           <Icon name="copy" /> Copy
         </button>

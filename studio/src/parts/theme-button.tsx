@@ -21,7 +21,12 @@ export function ThemeButton(): JSX.Element {
     localStorage.setItem(STORED, chosen.value)
   }
   return (
-    <button type="button" class="quiet icon-only" onClick={toggle} aria-label={isDark() ? 'Use light colours' : 'Use dark colours'}>
+    <button
+      type="button"
+      class="quiet icon-only"
+      onClick={toggle}
+      aria-label={isDark() ? 'Use light colours' : 'Use dark colours'}
+    >
       <Icon name={isDark() ? 'sun' : 'moon'} />
     </button>
   )

@@ -2,8 +2,8 @@
 import type { JSX } from 'preact'
 import { useRef, useState } from 'preact/hooks'
 import { BUILT_IN_VOICE, voice } from '../draft.ts'
-import { type Advice, adviseOn } from '../recording-advice.ts'
 import { type Recorder, startRecorder } from '../recorder.ts'
+import { type Advice, adviseOn } from '../recording-advice.ts'
 import { Icon } from './icon.tsx'
 import { Waveform } from './waveform.tsx'
 
@@ -61,11 +61,22 @@ export function VoiceCard(): JSX.Element {
         <>
           <p class="voice-name">
             <strong>{name}</strong>
-            <button type="button" class="quiet" onClick={() => { voice.value = BUILT_IN_VOICE }}>
+            <button
+              type="button"
+              class="quiet"
+              onClick={() => {
+                voice.value = BUILT_IN_VOICE
+              }}
+            >
               Use the built-in voice
             </button>
           </p>
-          <Waveform audio={reference} label={`the reference ${name}`} height={44} onReady={(seconds, samples) => setAdvice(adviseOn(samples, seconds))} />
+          <Waveform
+            audio={reference}
+            label={`the reference ${name}`}
+            height={44}
+            onReady={(seconds, samples) => setAdvice(adviseOn(samples, seconds))}
+          />
           <ul class="advice" aria-live="polite">
             {advice.map(({ kind, text }) => (
               <li key={text} class={kind}>
@@ -76,8 +87,8 @@ export function VoiceCard(): JSX.Element {
         </>
       ) : (
         <p class="hint">
-          <strong>{name}</strong> speaks. Drop a recording of one person here, 10 to 20 seconds long, to have that voice instead. Ask its
-          owner first.
+          <strong>{name}</strong> speaks. Drop a recording of one person here, 10 to 20 seconds long, to have that voice
+          instead. Ask its owner first.
         </p>
       )}
     </section>

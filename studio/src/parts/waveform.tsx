@@ -38,7 +38,7 @@ export function Waveform({ audio, label, height = 52, onReady, onPlayer }: Props
       barGap: 1.5,
       barRadius: 2,
       cursorWidth: 2,
-      normalize: false,
+      barHeight: 1.6,
       waveColor: colour('--wave'),
       progressColor: colour('--accent'),
       cursorColor: colour('--ink'),
@@ -77,7 +77,13 @@ export function Waveform({ audio, label, height = 52, onReady, onPlayer }: Props
 
   return (
     <div class="waveform">
-      <button type="button" class="round" onClick={toggle} onKeyDown={seek} aria-label={`${isPlaying ? 'Pause' : 'Play'} ${label}`}>
+      <button
+        type="button"
+        class="round"
+        onClick={toggle}
+        onKeyDown={seek}
+        aria-label={`${isPlaying ? 'Pause' : 'Play'} ${label}`}
+      >
         <Icon name={isPlaying ? 'pause' : 'play'} />
       </button>
       <div class="wave" ref={box} aria-hidden="true" />

@@ -22,20 +22,42 @@ export function HistoryView(): JSX.Element {
         <h1>History</h1>
         <label>
           <span class="hidden">Search takes</span>
-          <input type="search" placeholder="Text, voice or seed" value={wanted.value} onInput={({ currentTarget }) => { wanted.value = currentTarget.value }} />
+          <input
+            type="search"
+            placeholder="Text, voice or seed"
+            value={wanted.value}
+            onInput={({ currentTarget }) => {
+              wanted.value = currentTarget.value
+            }}
+          />
         </label>
         <label class="check">
-          <input type="checkbox" checked={onlyKept.value} onChange={({ currentTarget }) => { onlyKept.value = currentTarget.checked }} />
+          <input
+            type="checkbox"
+            checked={onlyKept.value}
+            onChange={({ currentTarget }) => {
+              onlyKept.value = currentTarget.checked
+            }}
+          />
           <span>Kept only</span>
         </label>
       </div>
       <CompareBar />
-      {found.length === 0 && <p class="empty">{takes.value.length === 0 ? 'Nothing has been spoken in this browser yet.' : 'No take has that in it.'}</p>}
+      {found.length === 0 && (
+        <p class="empty">
+          {takes.value.length === 0 ? 'Nothing has been spoken in this browser yet.' : 'No take has that in it.'}
+        </p>
+      )}
       {found.slice(0, shown.value).map((take) => (
         <TakeCard key={take.id} take={take} />
       ))}
       {found.length > shown.value && (
-        <button type="button" onClick={() => { shown.value += PAGE }}>
+        <button
+          type="button"
+          onClick={() => {
+            shown.value += PAGE
+          }}
+        >
           Show more
         </button>
       )}

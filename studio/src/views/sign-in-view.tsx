@@ -20,7 +20,14 @@ export function SignInView(): JSX.Element {
       {trouble.value && (
         <p class="problem" role="alert">
           {trouble.value}{' '}
-          <button type="button" class="quiet" onClick={() => { trouble.value = undefined; start() }}>
+          <button
+            type="button"
+            class="quiet"
+            onClick={() => {
+              trouble.value = undefined
+              start()
+            }}
+          >
             Try again
           </button>
         </p>
@@ -30,7 +37,13 @@ export function SignInView(): JSX.Element {
       </p>
       <label>
         <span>API key</span>
-        <input type="password" autoComplete="current-password" required value={candidate} onInput={({ currentTarget }) => setCandidate(currentTarget.value)} />
+        <input
+          type="password"
+          autoComplete="current-password"
+          required
+          value={candidate}
+          onInput={({ currentTarget }) => setCandidate(currentTarget.value)}
+        />
       </label>
       {problem && (
         <p class="problem" role="alert">

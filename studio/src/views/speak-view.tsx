@@ -13,7 +13,8 @@ import { credits, facts, key, signOut } from '../session.ts'
 import { addTake, takes } from '../takes.ts'
 import { secondsOfWav } from '../wav.ts'
 
-const EXAMPLE = 'Well, would you listen to that! [laugh] My own voice, on my own machine. [sigh] I could do this all day.'
+const EXAMPLE =
+  'Well, would you listen to that! [laugh] My own voice, on my own machine. [sigh] I could do this all day.'
 const SHOWN_TAKES = 6
 
 const running = signal<AbortController | undefined>(undefined)
@@ -80,7 +81,13 @@ export function SpeakView(): JSX.Element {
               <label for="text">Text</label>
             </h2>
             {text.value === '' && (
-              <button type="button" class="quiet" onClick={() => { text.value = EXAMPLE }}>
+              <button
+                type="button"
+                class="quiet"
+                onClick={() => {
+                  text.value = EXAMPLE
+                }}
+              >
                 Try an example
               </button>
             )}
@@ -91,7 +98,9 @@ export function SpeakView(): JSX.Element {
             rows={6}
             placeholder="What shall be said? Click a tag to laugh, sigh or whisper."
             value={text.value}
-            onInput={({ currentTarget }) => { text.value = currentTarget.value }}
+            onInput={({ currentTarget }) => {
+              text.value = currentTarget.value
+            }}
             onKeyDown={onKey}
           />
           <TagPalette onInsert={insertTag} />
@@ -119,7 +128,10 @@ export function SpeakView(): JSX.Element {
         <CompareBar />
         {takes.value.length === 0 && (
           <div class="empty">
-            <p>Your takes appear here: each with its seed, so that you can have the same one again, and side by side to compare.</p>
+            <p>
+              Your takes appear here: each with its seed, so that you can have the same one again, and side by side to
+              compare.
+            </p>
           </div>
         )}
         {takes.value.slice(0, SHOWN_TAKES).map((take) => (
