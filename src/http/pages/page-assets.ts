@@ -51,8 +51,6 @@ dd { margin: 0; }
 details { margin: .75rem 0; max-width: 56rem; }
 summary { cursor: pointer; color: var(--accent); padding: .25rem 0; }
 details pre { margin-top: .5rem; }
-.home { max-width: 44rem; margin: 0 auto; padding: min(14vh, 7rem) 1.25rem 3rem; }
-.links { display: flex; flex-wrap: wrap; gap: .5rem 1.5rem; margin-top: 1.5rem; }
 @media (min-width: 62rem) {
   .columns { display: grid; grid-template-columns: 15rem minmax(0, 1fr); gap: 3rem; }
   .columns nav { position: sticky; top: 2rem; align-self: start; max-height: calc(100vh - 4rem); overflow-y: auto; }

@@ -2,15 +2,10 @@
 import { version } from '../../config.ts'
 import { buildOpenApi } from '../../contract/openapi.ts'
 import { docsPage, type PageFacts } from '../pages/docs-page.ts'
-import { homePage } from '../pages/home-page.ts'
 import { sendPage } from '../pages/html.ts'
 import { publicUrl } from '../public-url.ts'
 import type { Handler } from '../routing.ts'
 import type { Services } from '../services.ts'
-
-export function showHome(services: Services): Handler {
-  return async (request, reply) => sendPage(reply, 'chatterbox-serverless', homePage(facts(services, request)))
-}
 
 export function showDocs(services: Services): Handler {
   return async (request, reply) => sendPage(reply, 'API · chatterbox-serverless', docsPage(facts(services, request)))

@@ -9,10 +9,7 @@ import type { StudioFacts, StudioSignIn } from '../../contract/studio.ts'
 import { AppError } from '../../errors.ts'
 import { DELIVERY_TAGS, SOUND_TAGS } from '../../synthesis/speech.ts'
 import { isLocalPage } from '../local-caller.ts'
-import { homePage } from '../pages/home-page.ts'
-import { sendPage } from '../pages/html.ts'
 import { readStudioFiles, type StudioFile } from '../pages/studio-files.ts'
-import { publicUrl } from '../public-url.ts'
 import type { Handler } from '../routing.ts'
 import type { Services } from '../services.ts'
 
@@ -29,16 +26,20 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join('; ')
 
-export function showStudio(services: Services): Handler {
+export function showStudio(_: Services): Handler {
   const page = readStudioFiles().get('index.html')
-  return async (request, reply) => {
-    // A checkout that was built by tsc alone: the API works, and the page says how to call it.
-    if (!page) {
-      const facts = { baseUrl: publicUrl(services.config, request), version, model: services.model }
-      return sendPage(reply, 'chatterbox-serverless', homePage(facts))
-    }
-    reply.headers({ 'referrer-policy': 'no-referrer', 'cross-origin-opener-policy': 'same-origin' })
-    return sendStudioFile(reply.header('content-security-policy', POLICY), page)
+  return async (_request, reply) => {
+    if (!page)
+      throw new AppError(
+        'not_found',
+        'The studio has not been built: `npm run build` does it. The API is described at /docs.',
+      )
+    reply.headers({
+      'content-security-policy': POLICY,
+      'referrer-policy': 'no-referrer',
+      'cross-origin-opener-policy': 'same-origin',
+    })
+    return sendStudioFile(reply, page)
   }
 }
 
