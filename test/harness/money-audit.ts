@@ -23,9 +23,9 @@ const RULES = [
   {
     rule: 'held is the sum of the holds of open jobs',
     statement: sql`
-      select accounts.id, held_micro, coalesce(sum(hold_micro), 0)::bigint as holds
+      select accounts.id, held_micro, coalesce(sum(hold_micro - charged_micro), 0)::bigint as holds
       from accounts left join jobs on jobs.account_id = accounts.id and state in ('queued', 'running')
-      group by accounts.id having held_micro <> coalesce(sum(hold_micro), 0)`,
+      group by accounts.id having held_micro <> coalesce(sum(hold_micro - charged_micro), 0)`,
   },
   {
     rule: 'no account is below zero or holds more than it has',
@@ -38,13 +38,45 @@ const RULES = [
     statement: sql`
       select jobs.id, charge_micro, count(ledger.id)::int as charges, sum(amount_micro)::bigint as charged
       from jobs left join ledger on ledger.job_id = jobs.id and ledger.account_id = jobs.account_id
-      where state = 'completed'
+      where state = 'completed' and not stream
       group by jobs.id having count(ledger.id) <> 1 or sum(amount_micro) <> -charge_micro`,
   },
   {
     rule: 'a job that is not completed has no charge',
     statement: sql`
-      select jobs.id, state, amount_micro from jobs join ledger on ledger.job_id = jobs.id where state <> 'completed'`,
+      select jobs.id, state, amount_micro from jobs join ledger on ledger.job_id = jobs.id
+      where state <> 'completed' and not stream`,
+  },
+  {
+    rule: 'what a job has paid is in the ledger, and for a stream it is the sum of its pieces',
+    statement: sql`
+      select jobs.id, state, charged_micro, charged.micro as charged, made.micro as pieces
+      from jobs
+      cross join lateral (select -coalesce(sum(amount_micro), 0) as micro from ledger where job_id = jobs.id) as charged
+      cross join lateral (select coalesce(sum(charge_micro), 0) as micro from job_pieces where job_id = jobs.id) as made
+      where charged_micro <> charged.micro or (stream and charged_micro <> made.micro and coalesce(finished_at, now()) > now() - interval '5 minutes')
+        or (state = 'completed' and charged_micro <> charge_micro)`,
+  },
+  {
+    rule: 'an async job that has ended has one event for its end, and one that has not has none',
+    statement: sql`
+      select jobs.id, state, count(job_events.id)::int as events from jobs left join job_events on job_id = jobs.id
+      where mode = 'async' group by jobs.id
+      having count(job_events.id) <> case when state in ('queued', 'running') then 0 else 1 end
+        or count(*) filter (where kind <> state) > 0`,
+  },
+  {
+    rule: 'the usage of an account is what was charged for its jobs that have ended',
+    statement: sql`
+      select accounts.id, coalesce(used.micro, 0) as used, charged.micro as charged
+      from accounts
+      left join (select account_id, sum(cost_micro) as micro from usage_days group by account_id) as used on account_id = accounts.id
+      cross join lateral (
+        select -coalesce(sum(amount_micro), 0) as micro from ledger
+        where ledger.account_id = accounts.id and kind = 'charge'
+          and not exists (select from jobs where jobs.id = ledger.job_id and state in ('queued', 'running'))
+      ) as charged
+      where coalesce(used.micro, 0) <> charged.micro`,
   },
   {
     rule: 'an idempotency key has one job that is open or completed',
