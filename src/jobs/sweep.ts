@@ -2,6 +2,7 @@
 import { sql } from 'kysely'
 import type { Blobs } from '../storage/blobs.ts'
 import type { Database } from '../storage/postgres.ts'
+import { retryTransient } from '../storage/transient.ts'
 import { findUploadBlobs, removeExpiredUploads, UPLOADS_FOLDER } from '../storage/uploads.ts'
 import type { JobMode } from './job.ts'
 import { giveBack } from './lease.ts'
@@ -28,7 +29,7 @@ export interface Requeued {
  * One process at a time: two could otherwise lock the same accounts in opposite order.
  */
 export async function requeueAbandonedJobs(db: Database): Promise<readonly Requeued[]> {
-  const { rows } = await sql<Requeued>`
+  const statement = sql<Requeued>`
     with alone as materialized (
       select pg_try_advisory_xact_lock(${SWEEP_LOCK}) as yes
     ), abandoned as materialized (
@@ -44,7 +45,8 @@ export async function requeueAbandonedJobs(db: Database): Promise<readonly Reque
       select * from swept where state <> 'queued'
     ), ${settlement}
     select id, mode, state from swept cross join (select count(*) from settled) as accounts
-  `.execute(db)
+  `
+  const { rows } = await retryTransient(() => statement.execute(db))
   for (const { id, mode, state } of rows) {
     if (state === 'queued') notifyQueued(db, mode)
     notifyChanged(db, id)
