@@ -109,6 +109,11 @@ export const SETTINGS = {
     flag.default(false),
     'Also fetch references from private and loopback addresses (tests, intranets).',
   ),
+  WEBHOOK_ALLOW_HTTP: setting(flag.default(false), 'Also send webhooks to `http:` URLs.'),
+  WEBHOOK_ALLOW_PRIVATE: setting(
+    flag.default(false),
+    'Also send webhooks to private and loopback addresses (tests, intranets).',
+  ),
   DEFAULT_VOICE: setting(
     flag.default(false),
     'Make `reference_audio` optional: without it the voice of the model speaks, or else the bundled one.',

@@ -21,6 +21,7 @@ export const ERROR_CODES = [
   'insufficient_credits',
   'model_retired',
   'idempotency_conflict',
+  'cancelled',
   'body_too_large',
   'range_not_satisfiable',
   'rate_limit_exceeded',

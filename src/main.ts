@@ -12,6 +12,7 @@ import type { Engine, ModelName } from './engine/engine.ts'
 import { createEngineHandle } from './engine/engine-handle.ts'
 import type { EngineStart } from './engine/engine-messages.ts'
 import { buildApp } from './http/app.ts'
+import { describeEnded } from './http/describe-ended.ts'
 import { findQueueState } from './jobs/queue-state.ts'
 import { startSweeper } from './jobs/sweeper.ts'
 import type { Log } from './log.ts'
@@ -27,6 +28,8 @@ import { createSpeaker } from './synthesis/speak.ts'
 import type { Voices } from './synthesis/speech.ts'
 import { createVoiceCache } from './synthesis/voice-cache.ts'
 import { createVoices } from './synthesis/voices.ts'
+import { createWebhookPoster } from './webhooks/attempt.ts'
+import { type Deliverer, startDeliverer } from './webhooks/deliverer.ts'
 
 // One connection for each request that waits for its statement, and some for polls; the embedded server allows 60.
 const DATABASE_POOL_SIZE = 16
@@ -85,7 +88,20 @@ export async function startServer(
     const speaker = createSpeaker({ config, db, blobs, engine, permits, voices, metrics, log })
 
     const health = { draining: false, databaseAnswers: () => databaseAnswers(db) }
-    const app = buildApp({ config, log, metrics, db, blobs, speaker, health, model })
+    let deliverer: Deliverer | undefined
+    const poster = createWebhookPoster({ http: config.WEBHOOK_ALLOW_HTTP, private: config.WEBHOOK_ALLOW_PRIVATE })
+    const app = buildApp({
+      config,
+      log,
+      metrics,
+      db,
+      blobs,
+      speaker,
+      health,
+      model,
+      webhookUrlProblem: (url) => poster.problemOf(url)?.message,
+      wakeDeliverer: () => deliverer?.wake(),
+    })
     closers.push(async () => {
       health.draining = true
       await speaker.drain(AbortSignal.timeout(config.SHUTDOWN_TIMEOUT_SECONDS * 1000))
@@ -93,6 +109,10 @@ export async function startServer(
     })
     await app.listen({ host: config.HOST, port: config.PORT })
     const url = urlOf(app.server.address() as AddressInfo)
+    const publicBase = config.PUBLIC_URL?.replace(/\/+$/, '') ?? url // nobody asks for a webhook: there is no Host to go by
+    const describeRequest = (accountId: string, jobId: string) => describeEnded(db, accountId, jobId, publicBase)
+    const ttlHours = config.RESULT_TTL_HOURS
+    deliverer = opened(startDeliverer({ db, poster, describeRequest, ttlHours, metrics, log }))
     return { url, model, database: kind, madeKey, [Symbol.asyncDispose]: close }
   } catch (error) {
     await close()

@@ -79,8 +79,8 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorContract>> = {
   },
   not_found: {
     status: 404,
-    when: 'The path is unknown, or the output or upload has expired.',
-    remedy: 'Check the URL; make the output again if it has expired.',
+    when: 'The path is unknown, or there is no such output, upload, webhook or delivery, or it has expired.',
+    remedy: 'Check the URL; make an output again if it has expired.',
   },
   request_not_found: {
     status: 404,
@@ -116,6 +116,11 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorContract>> = {
     status: 422,
     when: 'The `Idempotency-Key` was used before with other parameters.',
     remedy: 'Use a new key for a new request; repeat a request unchanged under its old key.',
+  },
+  cancelled: {
+    status: 422,
+    when: 'The request was cancelled, or its caller hung up, before the speech was ready. Nothing was charged.',
+    remedy: 'Send it again if you want it after all.',
   },
   body_too_large: {
     status: 413,
@@ -164,6 +169,7 @@ export const KNOWN_TEXTS = {
   noCredits: 'No credits found for the user',
   unavailable: 'Service temporarily unavailable',
   timeout: 'Request timed out',
+  cancelled: 'The request was cancelled. Nothing was charged.',
   pollNotFound: (id: string) => `Output for this request ID ${id} Not Found`,
 } as const
 

@@ -20,6 +20,10 @@ export interface Services {
   readonly db: Database
   readonly blobs: Blobs
   readonly speaker: Speaker
+  /** Why a URL cannot be called as a webhook, as a sentence; undefined: it can, as far as its text tells. */
+  webhookUrlProblem(url: string): string | undefined
+  /** Deliveries are due that nobody has seen yet. */
+  wakeDeliverer(): void
   readonly health: Health
   /** The engine that answers, for the pages: nobody may take the preview for Chatterbox. */
   readonly model: SpeechFacts['model']

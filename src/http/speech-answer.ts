@@ -92,7 +92,7 @@ function inferenceSeconds({ referenceSeconds, engineSeconds }: Timings): number 
   return roundToMillisecond(referenceSeconds + engineSeconds)
 }
 
-function roundToMillisecond(seconds: number): number {
+export function roundToMillisecond(seconds: number): number {
   return Math.round(seconds * 1000) / 1000
 }
 

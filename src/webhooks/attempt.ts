@@ -1,13 +1,13 @@
 // One attempt at one delivery: render, sign, send, and judge the answer. Writes nothing.
-import type { Posted, Poster } from '../outbound/guarded-post.ts'
+import { createPoster, type Posted, type Poster } from '../outbound/guarded-post.ts'
 import { OutboundError, type OutboundReason } from '../outbound/outbound-error.ts'
 import type { Attempt, ClaimedDelivery, Outcome } from './deliveries.ts'
 import type { SigningSecrets } from './secrets.ts'
 import { signatureHeaders } from './signature.ts'
 
-export const ATTEMPT_TIMEOUT_SECONDS = 10
+const ATTEMPT_TIMEOUT_SECONDS = 10
 /** Of the answer; enough to see what went wrong. */
-export const MAX_ANSWER_BYTES = 1024
+const MAX_ANSWER_BYTES = 1024
 
 const NO_ANSWER: Readonly<Partial<Record<OutboundReason, string>>> = {
   blocked: 'Its host could not be reached.',
@@ -15,6 +15,15 @@ const NO_ANSWER: Readonly<Partial<Record<OutboundReason, string>>> = {
   certificate: 'Its TLS certificate was not accepted.',
   timeout: `No answer came within ${ATTEMPT_TIMEOUT_SECONDS} seconds.`,
 }
+
+/** What reaches receivers: public addresses over TLS, unless the operator allows more. */
+export const createWebhookPoster = (allowed: { readonly http: boolean; readonly private: boolean }): Poster =>
+  createPoster({
+    allowHttp: allowed.http,
+    allowPrivate: allowed.private,
+    timeoutMs: ATTEMPT_TIMEOUT_SECONDS * 1000,
+    maxAnswerBytes: MAX_ANSWER_BYTES,
+  })
 
 /** Judges an attempt; `delaySeconds` is what a retry would wait, undefined when there is none left. */
 export function judge(

@@ -95,6 +95,8 @@ test('every command of the documentation works as it stands', async (t) => {
     const command = `${route.curl} --fail --silent --show-error`
     const { stdout } = await run('sh', ['-c', command], { cwd: folder, env: environment, encoding: 'utf8' })
     if (name === 'upload') environment.UPLOAD = JSON.parse(stdout).file_urls[0]
+    if (name === 'createWebhook') environment.WEBHOOK_ID = JSON.parse(stdout).id
+    if (name === 'testWebhook') environment.DELIVERY_ID = JSON.parse(stdout).id
     if (name === 'speak')
       assert.equal((await readFile(path.join(folder, 'speech.wav'))).toString('latin1', 0, 4), 'RIFF')
     else if (route.curl.includes(' -o ')) assert.equal(stdout, '')

@@ -20,6 +20,7 @@ import { createPermits } from '../../src/synthesis/permits.ts'
 import { checkReferenceForm, resolveReference } from '../../src/synthesis/reference-audio.ts'
 import { createSpeaker } from '../../src/synthesis/speak.ts'
 import type { Speaker, SpeechRequest } from '../../src/synthesis/speech.ts'
+import { createWebhookPoster } from '../../src/webhooks/attempt.ts'
 import { makeAccount, type TestAccount } from '../harness/accounts.ts'
 import { openTestDatabase, quietLog } from '../harness/database.ts'
 import { createToneEngine } from '../harness/tone-engine.ts'
@@ -102,6 +103,7 @@ export async function buildScratchApp(
       return realSpeaker.speak(request, ...rest)
     },
   }
+  const poster = createWebhookPoster({ http: config.WEBHOOK_ALLOW_HTTP, private: config.WEBHOOK_ALLOW_PRIVATE })
   const app = buildApp({
     config,
     log,
@@ -110,6 +112,8 @@ export async function buildScratchApp(
     blobs,
     speaker,
     model: 'preview',
+    webhookUrlProblem: (url) => poster.problemOf(url)?.message,
+    wakeDeliverer: () => {},
     health: {
       get draining() {
         return health.draining

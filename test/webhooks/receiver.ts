@@ -6,10 +6,9 @@ import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { createMetrics } from '../../src/metrics.ts'
-import { createPoster } from '../../src/outbound/guarded-post.ts'
 import { newId } from '../../src/storage/ids.ts'
 import type { Database } from '../../src/storage/postgres.ts'
-import { ATTEMPT_TIMEOUT_SECONDS, MAX_ANSWER_BYTES } from '../../src/webhooks/attempt.ts'
+import { createWebhookPoster } from '../../src/webhooks/attempt.ts'
 import { type Deliverer, type DelivererParts, startDeliverer } from '../../src/webhooks/deliverer.ts'
 import type { WebhookEvent } from '../../src/webhooks/webhooks.ts'
 import type { TestAccount } from '../harness/accounts.ts'
@@ -57,12 +56,7 @@ export async function startReceiver(
 export function startTestDeliverer(db: Database, parts: Partial<DelivererParts> = {}): Deliverer {
   return startDeliverer({
     db,
-    poster: createPoster({
-      allowHttp: true,
-      allowPrivate: true,
-      timeoutMs: ATTEMPT_TIMEOUT_SECONDS * 1000,
-      maxAnswerBytes: MAX_ANSWER_BYTES,
-    }),
+    poster: createWebhookPoster({ http: true, private: true }),
     describeRequest: async (_, jobId) => ({ status: 'COMPLETED', request_id: jobId }),
     ttlHours: 24,
     metrics: createMetrics(),

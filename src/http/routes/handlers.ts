@@ -9,6 +9,16 @@ import { findRequest } from './requests.ts'
 import { speak } from './speak.ts'
 import { showStudio, showStudioFacts, showStudioFile, signInToStudio } from './studio.ts'
 import { upload } from './uploads.ts'
+import { listDeliveries, replayDelivery } from './webhook-deliveries.ts'
+import {
+  createWebhook,
+  deleteWebhook,
+  findWebhookSecret,
+  listWebhooks,
+  rotateAccountSecret,
+  rotateWebhookSecret,
+  testWebhook,
+} from './webhooks.ts'
 
 export function buildHandlers(services: Services): Handlers {
   return {
@@ -18,6 +28,15 @@ export function buildHandlers(services: Services): Handlers {
     findCredits: findCredits(services),
     upload: upload(services),
     downloadUpload: downloadUpload(services),
+    createWebhook: createWebhook(services),
+    listWebhooks: listWebhooks(services),
+    testWebhook: testWebhook(services),
+    rotateWebhookSecret: rotateWebhookSecret(services),
+    findWebhookSecret: findWebhookSecret(services),
+    rotateAccountSecret: rotateAccountSecret(services),
+    listDeliveries: listDeliveries(services),
+    replayDelivery: replayDelivery(services),
+    deleteWebhook: deleteWebhook(services),
     openapi: showOpenApi(services),
     docs: showDocs(services),
     studio: showStudio(services),
