@@ -60,7 +60,7 @@ async function measure(rounds: number, seconds: number, accounts: number): Promi
     BOOTSTRAP_CREDITS: '1000000',
     DATA_DIR: path.join(folder, 'data'),
     // Admission is not what is measured, and the limiter shall do its work without ever refusing.
-    MAX_CONCURRENT_REQUESTS: '64',
+    WORKER_SLOTS: '64',
     PORT: '0',
     RATE_LIMIT_RPM: '100000000',
   })

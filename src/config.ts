@@ -56,6 +56,11 @@ export const SETTINGS = {
   ),
   BLOB_ENDPOINT: setting(z.url().optional(), 'Base URL of an S3-compatible store that is not Amazon’s.'),
   BLOB_REGION: setting(optionalText, 'Region of the bucket. Without it: AWS_REGION, or the profile of the machine.'),
+  DATABASE_LISTEN_URL: setting(
+    z.url().optional(),
+    'The same database past a connection pooler that does not pass notifications on.',
+    { secret: true },
+  ),
   MODEL: setting(
     z.enum(['auto', 'turbo', 'nano', 'preview']).default('auto'),
     'Which engine answers: `auto` takes the best one installed, `preview` is the embedded one.',
@@ -77,16 +82,24 @@ export const SETTINGS = {
     count(0).default(300),
     'The engine process exits after this many idle seconds; 0 keeps it.',
   ),
-  MAX_CONCURRENT_REQUESTS: setting(count().default(4), 'Requests synthesised at the same time.'),
+  WORKER: setting(flag.default(true), 'Speak in this process as well. `false`: `chatterbox worker` does, anywhere.'),
+  WORKER_SLOTS: setting(count().default(4), 'Jobs that a worker speaks at the same time.'),
+  WORKER_PORT: setting(
+    count(0).max(65535).optional(),
+    'Port on which `chatterbox worker` answers /healthz, /readyz and /metrics. Without it: none.',
+  ),
   MAX_QUEUED_REQUESTS: setting(
-    count(0).default(64),
-    'Requests that may wait for a place; one more is answered 429 `overloaded`.',
+    count().default(64),
+    'v1 requests that may wait for a worker, over all servers; one more is answered 429 `overloaded`.',
   ),
   REQUEST_TIMEOUT_SECONDS: setting(
     count().default(120),
-    'A v1 request that takes longer is answered 504; its job goes on.',
+    'A v1 request that takes longer is answered 504 and its job goes on; 503 if no worker has begun it.',
   ),
-  SHUTDOWN_TIMEOUT_SECONDS: setting(count(0).default(30), 'How long a stopping server lets requests in flight finish.'),
+  SHUTDOWN_TIMEOUT_SECONDS: setting(
+    count(0).default(30),
+    'How long a stopping process lets requests in flight finish.',
+  ),
   BOOTSTRAP_API_KEY: setting(
     optionalText,
     'An API key that exists from the first start. Without it one is made and printed once.',

@@ -38,6 +38,8 @@ export interface AppErrorOptions {
   readonly param?: string
   /** Seconds after which trying again makes sense; becomes `Retry-After`. */
   readonly retryAfterSeconds?: number
+  /** The request that this is about, where that is not the one that is answered: its result is found under this id. */
+  readonly requestId?: string
   readonly cause?: unknown
 }
 
@@ -49,6 +51,7 @@ export class AppError extends Error {
   readonly code: ErrorCode
   readonly param: string | undefined
   readonly retryAfterSeconds: number | undefined
+  readonly requestId: string | undefined
 
   constructor(code: ErrorCode, message: string, options: AppErrorOptions = {}) {
     super(message, { cause: options.cause })
@@ -56,10 +59,19 @@ export class AppError extends Error {
     this.code = code
     this.param = options.param
     this.retryAfterSeconds = options.retryAfterSeconds
+    this.requestId = options.requestId
   }
 }
 
 /** States something that must hold; a failure is our bug, is logged as such, and is never shown to a caller. */
 export function invariant(condition: unknown, what: string): asserts condition {
   if (!condition) throw new Error(`${what}. This is a bug.`)
+}
+
+/** An error for the log. Not the whole object: database drivers hang values of the row, and so texts of callers, on theirs. */
+export function describeError(error: unknown): object {
+  if (!(error instanceof Error)) return { thrown: typeof error }
+  const { name, message, stack, cause } = error
+  const code = (error as { code?: unknown }).code
+  return { name, message, code, stack, ...(cause === undefined ? {} : { cause: describeError(cause) }) }
 }

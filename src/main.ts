@@ -1,29 +1,34 @@
 // The composition root: settings → database → engine → rooms → HTTP, and the order in which all of it is closed again.
 import type { AddressInfo } from 'node:net'
+import os from 'node:os'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { bootstrapAccount } from './billing/bootstrap.ts'
 import { microFromCredits } from './billing/prices.ts'
-import { type Config, modelDirOf, packageRoot, userCacheDir } from './config.ts'
+import { type Config, modelDirOf, packageRoot, userCacheDir, version } from './config.ts'
 import { DEFAULT_VOICE_FILE, openBundle } from './engine/bundle.ts'
 import { chooseEngine, type EngineWish } from './engine/choose-engine.ts'
 import type { Engine, ModelName } from './engine/engine.ts'
-import { createEngineHandle } from './engine/engine-handle.ts'
+import { createEngineHandle, type EngineHandle } from './engine/engine-handle.ts'
 import type { EngineStart } from './engine/engine-messages.ts'
 import { buildApp } from './http/app.ts'
 import { describeEnded } from './http/describe-ended.ts'
+import { buildWorkerApp } from './http/worker-app.ts'
 import { findQueueState } from './jobs/queue-state.ts'
+import { type JobSignals, openJobSignals } from './jobs/signals.ts'
 import { startSweeper } from './jobs/sweeper.ts'
+import { startWorker } from './jobs/worker.ts'
+import { findWorkers } from './jobs/workers.ts'
 import type { Log } from './log.ts'
-import { createMetrics, type Metrics, watchPermits, watchQueue } from './metrics.ts'
-import { createFetcher } from './outbound/guarded-fetch.ts'
+import { createMetrics, type Metrics, watchQueue, watchWorker } from './metrics.ts'
+import { createFetcher, type Fetcher } from './outbound/guarded-fetch.ts'
 import type { Blobs } from './storage/blobs.ts'
 import { type DatabaseKind, startDatabase } from './storage/database.ts'
 import { openBlobs } from './storage/open-blobs.ts'
 import type { Database } from './storage/postgres.ts'
 import { findUpload } from './storage/uploads.ts'
-import { createPermits } from './synthesis/permits.ts'
+import { createTask } from './synthesis/perform-job.ts'
 import { createSpeaker } from './synthesis/speak.ts'
 import type { Voices } from './synthesis/speech.ts'
 import { createVoiceCache } from './synthesis/voice-cache.ts'
@@ -34,90 +39,207 @@ import { type Deliverer, startDeliverer } from './webhooks/deliverer.ts'
 // One connection for each request that waits for its statement, and some for polls; the embedded server allows 60.
 const DATABASE_POOL_SIZE = 16
 const READY_CHECK_TIMEOUT_MS = 2000
+const MODEL_KNOWN_FOR_MS = 10_000
 export const BUNDLED_VOICE_FILE = path.join(packageRoot, 'assets/reference.wav')
 
 export interface RunningServer extends AsyncDisposable {
   /** Where it listens, as a person on this machine would open it. */
   readonly url: string
-  readonly model: ModelName
+  /** Of the worker in this process; undefined: there is none. */
+  readonly model: ModelName | undefined
   readonly database: DatabaseKind
   /** The API key that this start has made; it cannot be had again. */
   readonly madeKey: string | undefined
 }
 
+export interface RunningWorker extends AsyncDisposable {
+  /** Where it tells how it is; undefined: nowhere. */
+  readonly url: string | undefined
+  readonly model: ModelName
+  readonly database: DatabaseKind
+}
+
+/** What a caller of these functions may put in the place of what they would start. */
+export interface Parts {
+  /** In place of the engine process, e.g. one that costs nothing, for measuring what is around it. */
+  readonly engine?: Engine
+}
+
 /**
- * Starts everything and listens. Disposing stops in order: no new requests, requests in flight finish or are released, engine, database.
- * `engine` replaces the engine process, e.g. by one that costs nothing, for measuring what is around it.
+ * Starts a server – a gateway, and a worker beside it unless the setting WORKER is false – and listens. Disposing stops in order: no new
+ * requests, those in flight are finished or released, the worker finishes or hands back what it has, engine, database.
  */
-export async function startServer(
-  config: Config,
-  log: Log,
-  parts: { readonly engine?: Engine } = {},
-): Promise<RunningServer> {
-  const closers: (() => PromiseLike<void>)[] = []
-  const opened = <T extends AsyncDisposable>(resource: T): T => {
-    closers.push(() => resource[Symbol.asyncDispose]())
-    return resource
-  }
-  const close = async (): Promise<void> => {
-    for (let closer = closers.pop(); closer; closer = closers.pop()) await closer()
-  }
+export async function startServer(config: Config, log: Log, parts: Parts = {}): Promise<RunningServer> {
+  const closers = createClosers()
   try {
-    const metrics = createMetrics()
-    const dataDir = path.resolve(config.DATA_DIR)
-    const place = { databaseUrl: config.DATABASE_URL, dataDir }
-    const { db, kind } = opened(await startDatabase(place, log, { poolSize: DATABASE_POOL_SIZE }))
+    const ground = await openGround(config, log, closers)
+    const { db, kind, metrics } = ground
     const { madeKey } = await bootstrapAccount(db, {
       creditsMicro: microFromCredits(config.BOOTSTRAP_CREDITS),
       key: config.BOOTSTRAP_API_KEY,
     })
-    const blobs = opened(await openBlobs({ ...config, DATA_DIR: dataDir }))
-    opened(startSweeper(db, blobs, log))
-
-    const start = await chooseEngine(engineWish(config))
-    const engine = opened(parts.engine ?? createEngine(start, config, log, metrics))
-    const model = parts.engine ? (await parts.engine.info()).model : start.model
-    const defaultVoiceFile = parts.engine ? BUNDLED_VOICE_FILE : await findDefaultVoice(start)
-    const voices = createVoicesOf({ config, log, metrics, engine, defaultVoiceFile }, async (token) => {
-      const upload = await findUpload(db, token)
-      return upload && (await blobs.read(upload.blobKey))
-    })
-    const permits = createPermits({ running: config.MAX_CONCURRENT_REQUESTS, waiting: config.MAX_QUEUED_REQUESTS })
-    watchPermits(metrics, permits)
+    const worker = config.WORKER ? await openWorker(ground, config, log, parts, closers) : undefined
     watchQueue(metrics, () => findQueueState(db))
-    const speaker = createSpeaker({ config, db, blobs, engine, permits, voices, metrics, log })
 
+    const references = {
+      fetcher: createFetcherOf(config),
+      maxBytes: config.MAX_BODY_MB * 2 ** 20,
+      defaultVoiceFile: config.DEFAULT_VOICE ? BUNDLED_VOICE_FILE : undefined,
+    }
+    const speaker = createSpeaker({ ...ground, config, references, log })
     const health = { draining: false, databaseAnswers: () => databaseAnswers(db) }
+    const findModel = worker ? async () => worker.model : watchModel(db, config, log)
     let deliverer: Deliverer | undefined
     const poster = createWebhookPoster({ http: config.WEBHOOK_ALLOW_HTTP, private: config.WEBHOOK_ALLOW_PRIVATE })
     const app = buildApp({
+      ...ground,
       config,
       log,
-      metrics,
-      db,
-      blobs,
       speaker,
       health,
-      model,
+      findModel,
       webhookUrlProblem: (url) => poster.problemOf(url)?.message,
       wakeDeliverer: () => deliverer?.wake(),
     })
-    closers.push(async () => {
+    closers.add(async (until) => {
       health.draining = true
-      await speaker.drain(AbortSignal.timeout(config.SHUTDOWN_TIMEOUT_SECONDS * 1000))
+      await speaker.drain(until)
       await app.close()
     })
-    await app.listen({ host: config.HOST, port: config.PORT })
-    const url = urlOf(app.server.address() as AddressInfo)
+    const url = await listen(app, config.HOST, config.PORT)
     const publicBase = config.PUBLIC_URL?.replace(/\/+$/, '') ?? url // nobody asks for a webhook: there is no Host to go by
     const describeRequest = (accountId: string, jobId: string) => describeEnded(db, accountId, jobId, publicBase)
     const ttlHours = config.RESULT_TTL_HOURS
-    deliverer = opened(startDeliverer({ db, poster, describeRequest, ttlHours, metrics, log }))
-    return { url, model, database: kind, madeKey, [Symbol.asyncDispose]: close }
+    deliverer = closers.opened(startDeliverer({ db, poster, describeRequest, ttlHours, metrics, log }))
+    return { url, model: worker?.model, database: kind, madeKey, [Symbol.asyncDispose]: () => closers.close(config) }
   } catch (error) {
-    await close()
+    await closers.close(config)
     throw error
   }
+}
+
+/** Starts a worker alone: it speaks the jobs of every server on the same database and blob store. Disposing finishes or hands back. */
+export async function startWorkerAlone(config: Config, log: Log, parts: Parts = {}): Promise<RunningWorker> {
+  const closers = createClosers()
+  try {
+    const ground = await openGround(config, log, closers)
+    const health = { draining: false, databaseAnswers: () => databaseAnswers(ground.db) }
+    const app = config.WORKER_PORT === undefined ? undefined : buildWorkerApp({ ...ground, config, log, health })
+    if (app) closers.add(() => app.close())
+    const { model } = await openWorker(ground, config, log, parts, closers)
+    closers.add(async () => {
+      health.draining = true
+    })
+    const url = app && (await listen(app, config.HOST, config.WORKER_PORT ?? 0))
+    return { url, model, database: ground.kind, [Symbol.asyncDispose]: () => closers.close(config) }
+  } catch (error) {
+    await closers.close(config)
+    throw error
+  }
+}
+
+type Closer = (until: AbortSignal) => PromiseLike<unknown>
+
+/** What is opened is closed in the opposite order; all of it together has the time to stop that is set. */
+function createClosers() {
+  const closers: Closer[] = []
+  return {
+    add(closer: Closer): void {
+      closers.push(closer)
+    },
+    opened<T extends AsyncDisposable>(resource: T): T {
+      closers.push(() => resource[Symbol.asyncDispose]())
+      return resource
+    },
+    async close({ SHUTDOWN_TIMEOUT_SECONDS }: Config): Promise<void> {
+      const until = AbortSignal.timeout(SHUTDOWN_TIMEOUT_SECONDS * 1000)
+      for (let closer = closers.pop(); closer; closer = closers.pop()) await closer(until)
+    },
+  }
+}
+type Closers = ReturnType<typeof createClosers>
+
+/** What every role stands on; two processes that share it need nothing else of each other. */
+interface Ground {
+  readonly metrics: Metrics
+  readonly db: Database
+  readonly kind: DatabaseKind
+  readonly blobs: Blobs
+  readonly signals: JobSignals
+}
+
+async function openGround(config: Config, log: Log, { opened }: Closers): Promise<Ground> {
+  const dataDir = path.resolve(config.DATA_DIR)
+  const place = { databaseUrl: config.DATABASE_URL, dataDir }
+  const { db, kind, connection } = opened(await startDatabase(place, log, { poolSize: DATABASE_POOL_SIZE }))
+  const listenUrl = config.DATABASE_LISTEN_URL
+  const signals = opened(openJobSignals({ db, connection: listenUrl ? { url: listenUrl } : connection, log }))
+  const blobs = opened(await openBlobs({ ...config, DATA_DIR: dataDir }))
+  opened(startSweeper(db, blobs, log))
+  return { metrics: createMetrics(), db, kind, blobs, signals }
+}
+
+async function openWorker(
+  ground: Ground,
+  config: Config,
+  log: Log,
+  parts: Parts,
+  closers: Closers,
+): Promise<{ readonly model: ModelName }> {
+  const { db, blobs, signals, metrics } = ground
+  const start = await chooseEngine(engineWish(config))
+  const { engine, isEngineWarm } = parts.engine
+    ? { engine: parts.engine, isEngineWarm: () => true }
+    : ownEngine(createEngine(start, config, log, metrics))
+  closers.opened(engine)
+  const model = parts.engine ? (await parts.engine.info()).model : start.model
+  // Whether a request may do without a reference, its gateway has decided.
+  const defaultVoiceFile = parts.engine ? BUNDLED_VOICE_FILE : await findDefaultVoice(start)
+  const voices = createVoicesOf({ config, log, metrics, engine, defaultVoiceFile }, async (token) => {
+    const upload = await findUpload(db, token)
+    return upload && (await blobs.read(upload.blobKey))
+  })
+  const worker = startWorker({
+    db,
+    signals,
+    slots: config.WORKER_SLOTS,
+    describe: { host: os.hostname(), model, version },
+    task: createTask({ db, blobs, engine, isEngineWarm, voices, metrics, log }),
+    log,
+  })
+  closers.add((until) => worker.drain(until))
+  watchWorker(metrics, worker)
+  return { model }
+}
+
+const ownEngine = (engine: EngineHandle) => ({ engine, isEngineWarm: () => engine.isWarm })
+
+/** The model that speaks elsewhere, as the workers say; while there is none, the one that would speak here. */
+function watchModel(db: Database, config: Config, log: Log): () => Promise<ModelName> {
+  let known: ModelName = 'preview'
+  let knownUntil = 0
+  return async () => {
+    if (performance.now() < knownUntil) return known
+    try {
+      const [worker] = await findWorkers(db)
+      known = (worker?.model as ModelName | undefined) ?? (await wishedModel(config))
+      knownUntil = performance.now() + MODEL_KNOWN_FOR_MS
+    } catch (err) {
+      log.warn({ err }, 'the workers could not be asked for their model')
+    }
+    return known
+  }
+}
+
+/** A gateway needs no model of its own, so that a model that is wished for and not installed here is no error. */
+async function wishedModel(config: Config): Promise<ModelName> {
+  if (config.MODEL !== 'auto') return config.MODEL
+  return (await chooseEngine(engineWish(config))).model
+}
+
+async function listen(app: ReturnType<typeof buildApp>, host: string, port: number): Promise<string> {
+  await app.listen({ host, port })
+  return urlOf(app.server.address() as AddressInfo)
 }
 
 /** Never rejects. */
@@ -139,7 +261,7 @@ export async function openLocalVoices(
   const start = await chooseEngine(engineWish(config))
   const defaultVoiceFile = await findDefaultVoice(start)
   const engine = createEngine(start, config, log, metrics)
-  const ours = { ...config, DEFAULT_VOICE: true, DATA_DIR: userCacheDir }
+  const ours = { ...config, DATA_DIR: userCacheDir }
   const voices = createVoicesOf({ config: ours, log, metrics, engine, defaultVoiceFile }, async () => undefined)
   return { engine, voices, [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose]() }
 }
@@ -150,7 +272,7 @@ const engineWish = (config: Config): EngineWish => ({
   threads: config.ENGINE_THREADS,
 })
 
-const createEngine = (start: EngineStart, config: Config, log: Log, metrics: Metrics): Engine =>
+const createEngine = (start: EngineStart, config: Config, log: Log, metrics: Metrics): EngineHandle =>
   createEngineHandle({
     start,
     idleSeconds: config.ENGINE_IDLE_SECONDS,
@@ -180,7 +302,6 @@ function createVoicesOf(
   readUpload: (token: string) => ReturnType<Blobs['read']>,
 ): Voices {
   const folder = path.join(path.resolve(config.DATA_DIR), 'voices')
-  const maxBytes = config.MAX_BODY_MB * 2 ** 20
   return createVoices({
     engine,
     maxReferenceSeconds: config.MAX_REFERENCE_SECONDS,
@@ -192,18 +313,21 @@ function createVoicesOf(
       log,
     }),
     references: {
-      fetcher: createFetcher({
-        allowHttp: config.REFERENCE_ALLOW_HTTP,
-        allowPrivate: config.REFERENCE_ALLOW_PRIVATE,
-        timeoutMs: config.REFERENCE_FETCH_TIMEOUT_SECONDS * 1000,
-        maxBytes,
-      }),
-      maxBytes,
+      fetcher: createFetcherOf(config),
+      maxBytes: config.MAX_BODY_MB * 2 ** 20,
       readUpload,
-      defaultVoiceFile: config.DEFAULT_VOICE ? defaultVoiceFile : undefined,
+      defaultVoiceFile,
     },
   })
 }
+
+const createFetcherOf = (config: Config): Fetcher =>
+  createFetcher({
+    allowHttp: config.REFERENCE_ALLOW_HTTP,
+    allowPrivate: config.REFERENCE_ALLOW_PRIVATE,
+    timeoutMs: config.REFERENCE_FETCH_TIMEOUT_SECONDS * 1000,
+    maxBytes: config.MAX_BODY_MB * 2 ** 20,
+  })
 
 function urlOf({ address, port }: AddressInfo): string {
   const host =

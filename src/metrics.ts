@@ -36,8 +36,15 @@ export function createMetrics() {
     }),
     queueSeconds: new Histogram({
       name: 'chatterbox_queue_seconds',
-      help: 'Time a request waited for a place',
-      buckets: [0.001, 0.01, 0.1, 0.5, 1, 5, 10, 30, 60],
+      help: 'Time a job waited for a worker',
+      labelNames: ['mode'],
+      buckets: [0.001, 0.01, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 1800],
+      registers,
+    }),
+    jobs: new Counter({
+      name: 'chatterbox_jobs_total',
+      help: 'What became of the jobs this worker took: completed, failed, cancelled, retried, yielded, lost',
+      labelNames: ['mode', 'outcome'],
       registers,
     }),
     voiceCache: new Counter({
@@ -85,23 +92,14 @@ export function createMetrics() {
 
 export type Metrics = ReturnType<typeof createMetrics>
 
-/** The gauges of admission are read when they are asked for. */
-export function watchPermits(metrics: Metrics, permits: { readonly running: number; readonly waiting: number }): void {
-  const registers = [metrics.registry]
+/** What this process has in hand, read when it is asked for. */
+export function watchWorker(metrics: Metrics, worker: { readonly running: number }): void {
   new Gauge({
-    name: 'chatterbox_requests_running',
-    help: 'Requests being synthesised',
-    registers,
+    name: 'chatterbox_worker_jobs_running',
+    help: 'Jobs that the worker of this process speaks',
+    registers: [metrics.registry],
     collect() {
-      this.set(permits.running)
-    },
-  })
-  new Gauge({
-    name: 'chatterbox_requests_waiting',
-    help: 'Requests waiting for a place',
-    registers,
-    collect() {
-      this.set(permits.waiting)
+      this.set(worker.running)
     },
   })
 }

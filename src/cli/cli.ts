@@ -13,11 +13,13 @@ import { pullCommand } from './commands/pull.ts'
 import { serveCommand } from './commands/serve.ts'
 import { speakCommand } from './commands/speak.ts'
 import { voicesCommand } from './commands/voices.ts'
+import { workerCommand } from './commands/worker.ts'
 import { UsageError } from './usage-error.ts'
 
 const EXAMPLES = `
 Examples:
   $ chatterbox serve                                        the server on http://127.0.0.1:8080
+  $ chatterbox worker                                       one more that speaks, on the server's database
   $ chatterbox speak "Hi there. [laugh]" -o hi.mp3          speech in the bundled voice, no server needed
   $ chatterbox speak "Hi there." --voice me.wav -o hi.wav   in the voice of a recording
   $ chatterbox voices encode me.wav -o me.safetensors       a recording encoded once, for --voice
@@ -38,6 +40,7 @@ const program = new Command('chatterbox')
 
 for (const command of [
   serveCommand,
+  workerCommand,
   speakCommand,
   voicesCommand,
   pullCommand,

@@ -99,6 +99,8 @@ export const HEADERS = {
   'x-generation-time': 'Seconds of synthesis.',
   'x-seed-value': 'The seed really used.',
   'x-model': 'The engine that spoke: `turbo`, `nano`, or `preview`, the embedded stand-in that is not Chatterbox.',
+  'x-cold-start':
+    '`engine` when the engine process had to be started for this request, else `none`. Start-up is part of the time it took.',
   'x-output-metadata': 'JSON: `duration` in seconds, `sample_rate`, `model`, and the `guards` that fired.',
   'x-ignored-parameters': 'Names of unknown parameters in the body, percent-encoded where needed.',
   'idempotent-replayed': '`true` when an earlier request with the same `Idempotency-Key` made this result.',
@@ -151,6 +153,7 @@ export const ROUTES = {
           'x-generation-time',
           'x-seed-value',
           'x-model',
+          'x-cold-start',
           'x-output-metadata',
           'x-ignored-parameters',
           'idempotent-replayed',

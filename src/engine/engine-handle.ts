@@ -8,6 +8,20 @@ import type { Engine, EngineInfo } from './engine.ts'
 import { type EngineChild, engineStopped, startEngineChild } from './engine-child.ts'
 import type { EngineStart } from './engine-messages.ts'
 
+export interface EngineHandle extends Engine {
+  /** A process runs and is ready: nothing has to be loaded before the next call. */
+  readonly isWarm: boolean
+}
+
+/** The engine has crashed several times in a row and is not tried again before `retryAfterSeconds`: no fault of the call's. */
+export class EngineResting extends AppError {
+  constructor(retryAfterSeconds: number) {
+    super('unavailable', 'The speech engine keeps stopping and is given a rest; try again later.', {
+      retryAfterSeconds,
+    })
+  }
+}
+
 export interface EngineHandleOptions {
   readonly start: EngineStart
   /** The process exits after this many seconds without a call, and its memory is free; 0 keeps it. */
@@ -30,11 +44,12 @@ const STUCK_AFTER_SECONDS = { preview: 20, turbo: 120, nano: 120 } as const
 const FIRST_BACKOFF_MS = 500
 const LONGEST_BACKOFF_MS = 30_000
 
-export function createEngineHandle(options: EngineHandleOptions): Engine {
+export function createEngineHandle(options: EngineHandleOptions): EngineHandle {
   const { log } = options
   const idleMs = options.idleSeconds * 1000
   const leaving = new Set<Promise<unknown>>()
   let child: EngineChild | undefined
+  let ready: EngineChild | undefined
   let knownInfo: EngineInfo | undefined
   let idleTimer: NodeJS.Timeout | undefined
   let crashesInARow = 0
@@ -67,11 +82,7 @@ export function createEngineHandle(options: EngineHandleOptions): Engine {
   }
   const start = (): EngineChild => {
     const waitMs = closedUntilMs - performance.now()
-    if (waitMs > 0) {
-      throw new AppError('unavailable', 'The speech engine keeps stopping and is given a rest; try again later.', {
-        retryAfterSeconds: Math.ceil(waitMs / 1000),
-      })
-    }
+    if (waitMs > 0) throw new EngineResting(Math.ceil(waitMs / 1000))
     const started = startEngineChild({
       entry: options.entry ?? fileURLToPath(new URL('./engine-process.js', import.meta.url)),
       start: options.start,
@@ -82,6 +93,12 @@ export function createEngineHandle(options: EngineHandleOptions): Engine {
     })
     log.info({ pid: started.pid, model: options.start.model }, 'engine process started')
     options.onStart(started.pid)
+    started.ready.then(
+      () => {
+        ready = started
+      },
+      () => {},
+    )
     const gone = started.exited.then(({ crashed, why }) => onExit(started, crashed, why))
     leaving.add(gone)
     void gone.finally(() => leaving.delete(gone))
@@ -107,6 +124,9 @@ export function createEngineHandle(options: EngineHandleOptions): Engine {
   }
 
   return {
+    get isWarm() {
+      return child !== undefined && ready === child
+    },
     async info() {
       if (!knownInfo) await reach()
       return knownInfo ?? Promise.reject(engineStopped())

@@ -1,7 +1,7 @@
 // Anything thrown → status and JSON body. The only place that picks a status; our own faults never show their message.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { ERRORS, type ErrorBody, KNOWN_TEXTS } from '../contract/errors.ts'
-import { AppError, type ErrorCode } from '../errors.ts'
+import { AppError, describeError, type ErrorCode } from '../errors.ts'
 import { CallerGone } from './caller-gone.ts'
 
 /** What Fastify throws on behalf of a caller, in our words. Whatever is not listed is our fault. */
@@ -22,13 +22,14 @@ export function answerError(error: unknown, request: FastifyRequest, reply: Fast
   }
   const refusal = toRefusal(error, request, maxBodyMb)
   const { status } = ERRORS[refusal.code]
-  if (status >= 500) request.log.error({ error: describe(error) }, refusal.code)
+  if (status >= 500) request.log.error({ error: describeError(error) }, refusal.code)
   request.failureCode = refusal.code
   if (refusal.retryAfterSeconds !== undefined) {
     reply.header('retry-after', Math.max(1, Math.ceil(refusal.retryAfterSeconds)))
   }
-  reply.header('x-request-id', request.id).header('cache-control', 'no-store')
-  reply.code(status).send(errorBody(refusal, request.id))
+  const requestId = refusal.requestId ?? request.id
+  reply.header('x-request-id', requestId).header('cache-control', 'no-store')
+  reply.code(status).send(errorBody(refusal, requestId))
 }
 
 export function errorBody(refusal: Pick<AppError, 'message' | 'code' | 'param'>, requestId: string): ErrorBody {
@@ -53,12 +54,4 @@ function toRefusal(error: unknown, request: FastifyRequest, maxBodyMb: number): 
     if (request.raw.errored) return new AppError('malformed_request', 'The request body broke off.')
   }
   return new AppError('internal', 'Something went wrong on our side; the log has the cause under this request id.')
-}
-
-/** An error for the log. Not the whole object: database drivers hang values of the row, and so texts of callers, on theirs. */
-function describe(error: unknown): object {
-  if (!(error instanceof Error)) return { thrown: typeof error }
-  const { name, message, stack, cause } = error
-  const code = (error as { code?: unknown }).code
-  return { name, message, code, stack, ...(cause === undefined ? {} : { cause: describe(cause) }) }
 }

@@ -25,6 +25,6 @@ export interface Services {
   /** Deliveries are due that nobody has seen yet. */
   wakeDeliverer(): void
   readonly health: Health
-  /** The engine that answers, for the pages: nobody may take the preview for Chatterbox. */
-  readonly model: SpeechFacts['model']
+  /** Which engine answers, for the pages: nobody may take the preview for Chatterbox. Never rejects. */
+  findModel(): Promise<SpeechFacts['model']>
 }

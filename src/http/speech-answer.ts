@@ -62,6 +62,7 @@ export function setSpeechHeaders(reply: FastifyReply, speech: Speech, ignored: r
     'x-generation-time': inferenceSeconds(timings),
     'x-seed-value': speech.seed,
     'x-model': speech.model,
+    'x-cold-start': speech.coldStart,
     'x-output-metadata': JSON.stringify({
       duration: roundToMillisecond(speech.audioSeconds),
       sample_rate: speech.sampleRate,

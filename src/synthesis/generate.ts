@@ -1,11 +1,12 @@
-// Text and a voice in, an encoded sound file out: the one way speech is made, for a request over HTTP and for the command line.
+// Text and a voice in, an encoded sound file out: the one way speech is made, for a job and for the command line.
 // Knows no accounts, jobs or credits.
 import { randomInt } from 'node:crypto'
 import { encodeAudio } from '../audio/encode/encoder.ts'
+import type { AudioFormat } from '../audio/formats.ts'
 import { concatSamples } from '../audio/pcm.ts'
 import type { Engine, GuardFired, Voice } from '../engine/engine.ts'
 import { AppError } from '../errors.ts'
-import { piecesOf, speakPieces } from './speak-pieces.ts'
+import { piecesOf, type SpokenPiece, speakPieces } from './speak-pieces.ts'
 import type { SpeechFacts, SpeechRequest } from './speech.ts'
 
 export interface Progress {
@@ -16,12 +17,12 @@ export interface Progress {
 
 export interface Generated {
   readonly bytes: Uint8Array
-  readonly facts: Omit<SpeechFacts, 'timings'>
+  readonly facts: Pick<SpeechFacts, 'model' | 'seed' | 'sampleRate' | 'audioSeconds' | 'guards'>
   readonly engineSeconds: number
 }
 
 /** What the contract calls random is replaced by a seed that can be reported and used again. */
-const chosenSeed = (seed: number): number => (seed === 0 || seed === -1 ? randomInt(1, 2 ** 31) : seed)
+export const chooseSeed = (seed: number): number => (seed === 0 || seed === -1 ? randomInt(1, 2 ** 31) : seed)
 
 /**
  * Speaks the whole text in `voice` and encodes it. The samples of its pieces are joined as they are.
@@ -35,28 +36,41 @@ export async function generate(
   signal: AbortSignal,
 ): Promise<Generated> {
   const { model, sampleRate } = await engine.info()
-  const seed = chosenSeed(request.seed)
+  const seed = chooseSeed(request.seed)
   const pieces = piecesOf(request, seed, voice)
-  const spoken: Float32Array[] = []
-  const guards = new Set<GuardFired>()
+  const spoken: SpokenPiece[] = []
   let sampleCount = 0
-  let engineSeconds = 0
 
   for await (const piece of speakPieces(pieces, engine, signal)) {
-    spoken.push(piece.samples)
+    spoken.push(piece)
     sampleCount += piece.samples.length
-    for (const guard of piece.guards) guards.add(guard)
-    engineSeconds += piece.engineSeconds
     onProgress({ piecesDone: spoken.length, pieces: pieces.length, audioSeconds: sampleCount / sampleRate })
   }
-  if (sampleCount === 0) {
+  const { bytes, audioSeconds, guards, engineSeconds } = await joinPieces(spoken, sampleRate, request.format)
+  return { bytes, facts: { model, seed, sampleRate, audioSeconds, guards }, engineSeconds }
+}
+
+export interface JoinedPieces {
+  readonly bytes: Uint8Array
+  readonly audioSeconds: number
+  readonly guards: readonly GuardFired[]
+  readonly engineSeconds: number
+}
+
+/** All pieces of a text, in order, as one file. Throws AppError `invalid_parameter` (text) when there is no sound in them. */
+export async function joinPieces(
+  pieces: readonly Omit<SpokenPiece, 'index'>[],
+  sampleRate: number,
+  format: AudioFormat,
+): Promise<JoinedPieces> {
+  const samples = concatSamples(pieces.map((piece) => piece.samples))
+  if (samples.length === 0) {
     throw new AppError('invalid_parameter', 'text has nothing in it that can be spoken.', { param: 'text' })
   }
-
-  const bytes = await encodeAudio(concatSamples(spoken), sampleRate, request.format)
   return {
-    bytes,
-    facts: { model, seed, sampleRate, audioSeconds: sampleCount / sampleRate, guards: [...guards] },
-    engineSeconds,
+    bytes: await encodeAudio(samples, sampleRate, format),
+    audioSeconds: samples.length / sampleRate,
+    guards: [...new Set(pieces.flatMap(({ guards }) => guards))],
+    engineSeconds: pieces.reduce((total, { engineSeconds }) => total + engineSeconds, 0),
   }
 }

@@ -4,7 +4,7 @@ import type { Engine } from '../engine/engine.ts'
 import { generate, type Progress } from './generate.ts'
 import type { SpeechFacts, SpeechRequest, Voices } from './speech.ts'
 
-export interface LocalSpeech extends SpeechFacts {
+export interface LocalSpeech extends Omit<SpeechFacts, 'coldStart'> {
   readonly bytes: Uint8Array
 }
 

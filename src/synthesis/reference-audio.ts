@@ -9,14 +9,19 @@ import type { ReferenceSource } from './speech.ts'
 
 const UPLOAD_PATH = /^\/assets\/([\w-]{16,64})\.[a-z0-9]{1,16}$/
 
-export interface ReferenceDeps {
-  readonly fetcher: Fetcher
+/** What decides whether the form of a reference is right. */
+export interface ReferenceRules {
+  readonly fetcher: Pick<Fetcher, 'problemOf'>
   /** Limit of inline data; the fetcher has its own. */
   readonly maxBytes: number
-  /** Bytes of an upload that exists and has not expired. */
-  readonly readUpload: (token: string) => Promise<Uint8Array | undefined>
   /** A recording or voice file, where `reference_audio` is optional. */
   readonly defaultVoiceFile: string | undefined
+}
+
+export interface ReferenceDeps extends ReferenceRules {
+  readonly fetcher: Fetcher
+  /** Bytes of an upload that exists and has not expired. */
+  readonly readUpload: (token: string) => Promise<Uint8Array | undefined>
 }
 
 /** What a reference is, once its form is known to be right. */
@@ -28,10 +33,12 @@ type ReferenceForm =
 
 /**
  * Says what can be said of a reference before anything is held, fetched or decoded: scheme, URL, data-URI syntax, size of inline
- * data. Throws AppError `invalid_reference_audio`, or `missing_parameter` when there is none and no default voice.
+ * data. Returns the bytes of one that carries them itself. Throws AppError `invalid_reference_audio`, or `missing_parameter` when there
+ * is none and no default voice.
  */
-export function checkReferenceForm(source: ReferenceSource, deps: ReferenceDeps): void {
-  formOf(source, deps)
+export function readInlineReference(source: ReferenceSource, rules: ReferenceRules): Uint8Array | undefined {
+  const form = formOf(source, rules)
+  return form.kind === 'bytes' ? form.bytes : undefined
 }
 
 /** The file behind a reference: unpacked, read from our own uploads, or fetched. Checks the form as well. */
@@ -52,7 +59,7 @@ export async function resolveReference(
   return await fetchReference(form.url, deps.fetcher, signal)
 }
 
-function formOf(source: ReferenceSource, deps: ReferenceDeps): ReferenceForm {
+function formOf(source: ReferenceSource, deps: ReferenceRules): ReferenceForm {
   if (source.kind === 'default') {
     if (deps.defaultVoiceFile) return { kind: 'file', file: deps.defaultVoiceFile }
     const param = 'reference_audio'

@@ -31,11 +31,15 @@ export interface Caller {
 
 /** Where the time of a request went; travels with the result into headers, log and metrics. */
 export interface Timings {
+  /** From being submitted until the worker that has spoken it took it. */
   readonly queueSeconds: number
   readonly referenceSeconds: number
   readonly engineSeconds: number
   readonly totalSeconds: number
 }
+
+/** What had to be started before this speech could be made. */
+export type ColdStart = 'none' | 'engine'
 
 /** What is known of finished speech without its bytes; stored with the job. */
 export interface SpeechFacts {
@@ -45,6 +49,7 @@ export interface SpeechFacts {
   readonly audioSeconds: number
   readonly guards: readonly GuardFired[]
   readonly timings: Timings
+  readonly coldStart: ColdStart
 }
 
 /** Speech that is durable, charged and ready to be sent. */
@@ -63,18 +68,17 @@ export interface Speech extends SpeechFacts {
 }
 
 export interface Voices {
-  /** What can be said of a reference before anything is held or fetched. Throws AppError `invalid_reference_audio`. */
-  checkForm(reference: ReferenceSource): void
   /** Throws AppError `invalid_reference_audio` saying what is wrong with the recording or the voice file. */
   find(reference: ReferenceSource, normLoudness: boolean, signal: AbortSignal): Promise<Voice>
 }
 
 export interface Speaker {
   /**
-   * Speaks `request` for `caller`: holds its price, synthesises, stores the output, charges, and only then returns.
+   * Has `request` spoken for `caller`: holds its price, waits until a worker has spoken, stored and charged it, and only then returns.
    * `requestId` is the job's id, 32 lower-case hex digits. `signal` means that the caller is gone: work stops and nothing is charged.
-   * Throws AppError: insufficient_credits, invalid_reference_audio, invalid_parameter, overloaded, unavailable, timeout (the job goes
-   * on and can be fetched by its id), idempotency_conflict.
+   * Throws AppError: insufficient_credits, invalid_reference_audio, invalid_parameter, overloaded, unavailable (also when no worker
+   * came before the deadline), timeout (the job goes on and can be fetched by the id that the error names, else by its own),
+   * idempotency_conflict.
    */
   speak(request: SpeechRequest, caller: Caller, requestId: string, signal: AbortSignal): Promise<Speech>
 }

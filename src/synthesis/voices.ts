@@ -1,7 +1,7 @@
 // From a reference to an encoded voice: resolve; a voice file is that already; else look in the cache, or decode, check and encode.
 import type { Engine, EngineInfo, Voice } from '../engine/engine.ts'
 import { isVoiceFile, readVoice } from '../engine/voice-file.ts'
-import { checkReferenceForm, type ReferenceDeps, rejectReference, resolveReference } from './reference-audio.ts'
+import { type ReferenceDeps, rejectReference, resolveReference } from './reference-audio.ts'
 import { decodeReference } from './reference-recording.ts'
 import type { Voices } from './speech.ts'
 import type { VoiceCache } from './voice-cache.ts'
@@ -18,7 +18,6 @@ export interface VoicesDeps {
 
 export function createVoices({ references, cache, engine, maxReferenceSeconds }: VoicesDeps): Voices {
   return {
-    checkForm: (reference) => checkReferenceForm(reference, references),
     find: async (source, normLoudness, signal) => {
       const reference = await resolveReference(source, references, signal)
       const info = await engine.info()

@@ -116,7 +116,7 @@ test('a request in flight is finished before the server stops', async () => {
 async function waitForEngine(url: string): Promise<void> {
   for (;;) {
     const metrics = await (await fetch(`${url}/metrics`)).text()
-    if (/^chatterbox_requests_running 1$/m.test(metrics)) return
+    if (/^chatterbox_worker_jobs_running 1$/m.test(metrics)) return
   }
 }
 

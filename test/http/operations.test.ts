@@ -115,7 +115,7 @@ test('our own fault is logged with its cause under the request id', async () => 
   lines.length = 0
   const { request_id } = (await scratch.speak(VALID)).json()
   scratch.engine.beforeChunk = works
-  const fault = lines.find((line) => line.msg === 'internal')
+  const fault = lines.find((line) => line.msg === 'a job failed by our own fault')
   assert.equal(fault?.id, request_id)
   assert.match(JSON.stringify(fault), /the cause.*the root/)
   assert.doesNotMatch(JSON.stringify(lines), /a secret row/)

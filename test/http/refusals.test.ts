@@ -1,6 +1,7 @@
 // Every way to be refused: status, code, param and, where clients know it, the exact text; and which refusal comes first.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { InjectOptions, LightMyRequestResponse } from 'fastify'
 import { ERRORS, errorBodySchema } from '../../src/contract/errors.ts'
 import { AppError, type ErrorCode } from '../../src/errors.ts'
@@ -317,7 +318,7 @@ const FAILURES: [name: string, thrown: unknown, code: ErrorCode, error: string |
     'an engine that is gone',
     new AppError('unavailable', 'Service temporarily unavailable'),
     'unavailable',
-    'Service temporarily unavailable',
+    'This request could not be finished in 3 attempts. Please send it again.',
   ],
   ['a bug', new Error('ENOENT /secret/path select * from accounts'), 'internal', /^Something went wrong on our side/],
   ['a thrown string', 'secret', 'internal', /^Something went wrong on our side/],
@@ -332,26 +333,31 @@ for (const [name, thrown, code, error] of FAILURES) {
     const response = await failing.speak(VALID)
     assertRefused(response, code, error)
     assert.doesNotMatch(response.body, /secret|select/)
-    assert.equal(response.headers['retry-after'], code === 'overloaded' ? '3' : undefined)
+    assert.equal(response.headers['retry-after'], code === 'internal' ? undefined : '1')
     assert.deepEqual([await failing.balanceMicro(), await failing.heldMicro()], [1_000_000, 0])
   })
 }
 
 test('a full house is 429 overloaded with Retry-After', async () => {
-  const full = await buildScratchApp(db, { MAX_CONCURRENT_REQUESTS: '1', MAX_QUEUED_REQUESTS: '0' })
+  const full = await buildScratchApp(db, { MAX_QUEUED_REQUESTS: '1' })
   const { promise: released, resolve: release } = withResolvers()
-  const { promise: running, resolve: started } = withResolvers()
-  full.engine.beforeChunk = () => {
-    started()
+  let started = 0
+  full.engine.beforeChunk = (_, chunk) => {
+    if (chunk === 0) started += 1
     return released
   }
-  const first = full.speak(VALID)
-  await running
-  const second = await full.speak(VALID)
-  assertRefused(second, 'overloaded')
-  assert.equal(second.headers['retry-after'], '1')
+  const speaking = [1, 2, 3, 4].map(async (place) => {
+    while (started < place - 1) await sleep(1)
+    return full.speak(VALID)
+  })
+  while (started < 4) await sleep(1)
+  const waiting = full.speak(VALID)
+  while ((await full.heldMicro()) !== 5 * 300) await sleep(1)
+  const refused = await full.speak(VALID)
+  assertRefused(refused, 'overloaded')
+  assert.equal(refused.headers['retry-after'], '1')
   release()
-  assert.equal((await first).statusCode, 200)
+  for (const answer of await Promise.all([...speaking, waiting])) assert.equal(answer.statusCode, 200)
 })
 
 test('a request past its deadline is 504 with its id, goes on, and is fetched by that id', async () => {

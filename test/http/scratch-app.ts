@@ -1,5 +1,5 @@
-// The whole HTTP application over a scratch database and folder: real speaker, jobs and money. Only the engine costs nothing, and a
-// reference is read but not decoded, so that a table of a hundred requests takes a second.
+// The whole HTTP application over a scratch database and folder: real speaker, queue, worker and money. Only the engine costs nothing, and
+// a reference is read but not decoded, so that a table of a hundred requests takes a second.
 import { mkdtemp, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
@@ -8,6 +8,7 @@ import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import { findBalance } from '../../src/billing/accounts.ts'
 import { readConfig, type SettingName } from '../../src/config.ts'
 import type { Piece } from '../../src/engine/engine.ts'
+import { invariant } from '../../src/errors.ts'
 import { buildApp } from '../../src/http/app.ts'
 import type { Log } from '../../src/log.ts'
 import { createMetrics } from '../../src/metrics.ts'
@@ -16,13 +17,14 @@ import type { Blobs } from '../../src/storage/blobs.ts'
 import { createFileBlobs } from '../../src/storage/file-blobs.ts'
 import type { Database } from '../../src/storage/postgres.ts'
 import { findUpload } from '../../src/storage/uploads.ts'
-import { createPermits } from '../../src/synthesis/permits.ts'
-import { checkReferenceForm, resolveReference } from '../../src/synthesis/reference-audio.ts'
+import { createTask } from '../../src/synthesis/perform-job.ts'
+import { resolveReference } from '../../src/synthesis/reference-audio.ts'
 import { createSpeaker } from '../../src/synthesis/speak.ts'
-import type { Speaker, SpeechRequest } from '../../src/synthesis/speech.ts'
+import type { Speaker, SpeechRequest, Voices } from '../../src/synthesis/speech.ts'
 import { createWebhookPoster } from '../../src/webhooks/attempt.ts'
 import { makeAccount, type TestAccount } from '../harness/accounts.ts'
 import { openTestDatabase, quietLog } from '../harness/database.ts'
+import { startTestWorker, type TestWorker } from '../harness/test-worker.ts'
 import { createToneEngine } from '../harness/tone-engine.ts'
 
 export const SAMPLE_RATE = 24_000
@@ -51,9 +53,16 @@ export interface ScratchApp {
 
 /** Call at the top of a test file. Closes itself after the file's last test. */
 export async function openScratchApp(settings: SettingTexts = {}, log: Log = quietLog): Promise<ScratchApp> {
-  const { db } = await openTestDatabase()
-  return buildScratchApp(db, settings, log)
+  let worker: TestWorker | undefined
+  after(() => worker?.[Symbol.asyncDispose]()) // before the database is dropped
+  const database = await openTestDatabase()
+  worker = startTestWorker(database)
+  workers.set(database.db, worker)
+  return buildScratchApp(database.db, settings, log)
 }
+
+/** One per database: the applications on it have each their own engine. */
+const workers = new WeakMap<Database, TestWorker>()
 
 /** Another application on the same database, with settings of its own. */
 export async function buildScratchApp(
@@ -72,6 +81,8 @@ export async function buildScratchApp(
   const asked: SpeechRequest[] = []
 
   const fetcher = createFetcher({ allowHttp: false, allowPrivate: false, timeoutMs: 1000, maxBytes: 1_000_000 })
+  const worker = workers.get(db)
+  invariant(worker, 'a scratch application needs the database of openScratchApp()')
   const references = {
     fetcher,
     maxBytes: config.MAX_BODY_MB * 2 ** 20,
@@ -81,22 +92,14 @@ export async function buildScratchApp(
     },
     defaultVoiceFile: config.DEFAULT_VOICE ? import.meta.filename : undefined,
   }
-  const realSpeaker = createSpeaker({
-    config,
-    db,
-    blobs,
-    engine,
-    voices: {
-      checkForm: (reference) => checkReferenceForm(reference, references),
-      find: async (reference, _, signal) => {
-        await resolveReference(reference, references, signal)
-        return engine.encodeVoice({ samples: new Float32Array(), sampleRate: SAMPLE_RATE, normLoudness: true }, signal)
-      },
+  const realSpeaker = createSpeaker({ config, db, blobs, signals: worker.signals, references, log })
+  const voices: Voices = {
+    find: async (reference, _, signal) => {
+      await resolveReference(reference, references, signal)
+      return engine.encodeVoice({ samples: new Float32Array(), sampleRate: SAMPLE_RATE, normLoudness: true }, signal)
     },
-    permits: createPermits({ running: config.MAX_CONCURRENT_REQUESTS, waiting: config.MAX_QUEUED_REQUESTS }),
-    metrics,
-    log,
-  })
+  }
+  worker.serve(account.accountId, createTask({ db, blobs, engine, isEngineWarm: () => true, voices, metrics, log }))
   const speaker: Speaker = {
     speak: (request, ...rest) => {
       asked.push(request)
@@ -111,9 +114,9 @@ export async function buildScratchApp(
     db,
     blobs,
     speaker,
-    model: 'preview',
     webhookUrlProblem: (url) => poster.problemOf(url)?.message,
     wakeDeliverer: () => {},
+    findModel: async () => 'preview',
     health: {
       get draining() {
         return health.draining

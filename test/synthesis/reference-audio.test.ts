@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
 import { createFetcher } from '../../src/outbound/guarded-fetch.ts'
-import { checkReferenceForm, type ReferenceDeps, resolveReference } from '../../src/synthesis/reference-audio.ts'
+import { type ReferenceDeps, readInlineReference, resolveReference } from '../../src/synthesis/reference-audio.ts'
 import type { ReferenceSource } from '../../src/synthesis/speech.ts'
 import { startServer } from '../outbound/recording-server.ts'
 
@@ -40,14 +40,14 @@ const BAD_FORMS: [ReferenceSource, RegExp][] = [
 for (const [source, message] of BAD_FORMS) {
   const name = source.kind === 'string' ? source.value.slice(0, 40) : 'a file of a wrong size'
   test(`${name} is refused at submit, and from the run where that is when it is checked`, async () => {
-    assert.throws(() => checkReferenceForm(source, deps()), refused(message))
+    assert.throws(() => readInlineReference(source, deps()), refused(message))
     await assert.rejects(resolveReference(source, deps(), never), refused(message))
   })
 }
 
 test('without a default voice the reference is required', async () => {
   const missing = { code: 'missing_parameter', param: 'reference_audio' }
-  assert.throws(() => checkReferenceForm({ kind: 'default' }, deps()), missing)
+  assert.throws(() => readInlineReference({ kind: 'default' }, deps()), missing)
   await assert.rejects(resolveReference({ kind: 'default' }, deps(), never), missing)
 })
 
@@ -56,7 +56,7 @@ test('with a default voice it is that file', async (t) => {
   t.after(() => rm(folder, { recursive: true }))
   const defaultVoiceFile = path.join(folder, 'reference.wav')
   await writeFile(defaultVoiceFile, 'bundled')
-  checkReferenceForm({ kind: 'default' }, deps({ defaultVoiceFile }))
+  readInlineReference({ kind: 'default' }, deps({ defaultVoiceFile }))
   assert.equal(await resolveText({ kind: 'default' }, deps({ defaultVoiceFile })), 'bundled')
 })
 
@@ -68,14 +68,14 @@ test('inline data and files are taken as they are', async () => {
 test('an upload of ours is read here, by whatever name this server goes and without the network', async () => {
   for (const origin of ['http://127.0.0.1:8080', 'https://tts.example.com', 'http://localhost']) {
     const source = url(`${origin}/assets/${TOKEN}.wav?x=1`)
-    checkReferenceForm(source, deps())
+    readInlineReference(source, deps())
     assert.equal(await resolveText(source), 'upload')
   }
 })
 
 test('an upload that is gone is named as such', async () => {
   const source = url(`http://127.0.0.1:8080/assets/${TOKEN.replace('0', 'f')}.wav`)
-  checkReferenceForm(source, deps())
+  readInlineReference(source, deps())
   await assert.rejects(resolveText(source), refused(/upload does not exist or has expired/))
 })
 

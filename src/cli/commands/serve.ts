@@ -1,14 +1,17 @@
-// `chatterbox serve`: the server, with what a person needs to make the first request.
+// `chatterbox serve`: the server – gateway and, unless told otherwise, a worker – with what a person needs to make the first request.
 import { Command } from 'commander'
 import { readConfig, version } from '../../config.ts'
+import type { ModelName } from '../../engine/engine.ts'
 import { createLog } from '../../log.ts'
 import { BUNDLED_VOICE_FILE, type RunningServer, startServer } from '../../main.ts'
+import { runUntilStopped } from '../run-until-stopped.ts'
 import { UsageError } from '../usage-error.ts'
 
 interface ServeOptions {
   readonly host?: string
   readonly port?: string
   readonly dataDir?: string
+  readonly worker: boolean
 }
 
 export const serveCommand = (): Command =>
@@ -17,37 +20,34 @@ export const serveCommand = (): Command =>
     .option('--host <address>', 'address to listen on (HOST)')
     .option('--port <number>', 'port to listen on (PORT)')
     .option('--data-dir <folder>', 'where everything is kept (DATA_DIR)')
+    .option('--no-worker', 'take requests only; `chatterbox worker` speaks them (WORKER=false)')
     .action(serve)
 
-async function serve({ host, port, dataDir }: ServeOptions): Promise<void> {
-  const config = readConfig({ HOST: host, PORT: port, DATA_DIR: dataDir })
-  const log = createLog(config)
-  const stopped = new Promise<NodeJS.Signals>((resolve) => {
-    process.once('SIGINT', resolve)
-    process.once('SIGTERM', resolve)
+async function serve({ host, port, dataDir, worker }: ServeOptions): Promise<void> {
+  const config = readConfig({
+    HOST: host,
+    PORT: port,
+    DATA_DIR: dataDir,
+    ...(worker ? {} : { WORKER: 'false' }),
   })
-  const server = await startServer(config, log).catch(explainListening)
-  console.log(greeting(server))
-  log.info({ url: server.url, model: server.model, database: server.database }, 'ready')
-
-  const signal = await stopped
-  log.info({ signal }, 'stopping; once more to stop at once')
-  const insist = () => process.exit(1)
-  process.once('SIGINT', insist)
-  process.once('SIGTERM', insist)
-  await server[Symbol.asyncDispose]()
-  log.info('stopped')
+  const log = createLog(config)
+  await runUntilStopped(log, async () => {
+    const server = await startServer(config, log).catch(explainListening)
+    console.log(greeting(server))
+    log.info({ url: server.url, model: server.model, worker: config.WORKER, database: server.database }, 'ready')
+    return server
+  })
 }
 
 /** The two things that commonly keep a server from listening, in words. */
-function explainListening(error: NodeJS.ErrnoException & { port?: number; address?: string }): never {
+export function explainListening(error: NodeJS.ErrnoException & { port?: number; address?: string }): never {
   const place = `${error.address}:${error.port}`
   if (error.code === 'EADDRINUSE') throw new UsageError(`${place} is in use. Stop what listens there, or set PORT.`)
   if (error.code === 'EACCES') throw new UsageError(`${place} is not ours to listen on. Set PORT to 1024 or more.`)
   throw error
 }
 
-const ENGINES: Readonly<Record<RunningServer['model'], string>> = {
+export const ENGINES: Readonly<Record<ModelName, string>> = {
   preview: 'preview: intelligible English in a matched voice, not Chatterbox (`chatterbox pull turbo`)',
   turbo: 'Chatterbox Turbo',
   nano: 'Chatterbox Nano',
@@ -61,7 +61,7 @@ function greeting({ url, model, madeKey }: RunningServer): string {
 
   API      ${url}/v1/chatterbox-turbo-tts
   Docs     ${url}/docs
-  Engine   ${ENGINES[model]}
+  Engine   ${model === undefined ? 'none here: requests wait for `chatterbox worker`' : ENGINES[model]}
 ${
   madeKey === undefined
     ? '  API key  as before; `chatterbox keys create` makes another one'

@@ -13,14 +13,14 @@ export function alive(): Handler {
   return async (_, reply) => reply.header('cache-control', 'no-store').send({ status: 'ok' })
 }
 
-export function ready({ health }: Services): Handler {
+export function ready({ health }: Pick<Services, 'health'>): Handler {
   return async (_, reply) => {
     if (health.draining || !(await health.databaseAnswers())) throw new AppError('unavailable', KNOWN_TEXTS.unavailable)
     return reply.header('cache-control', 'no-store').send({ status: 'ready' })
   }
 }
 
-export function showMetrics({ config, metrics }: Services): Handler {
+export function showMetrics({ config, metrics }: Pick<Services, 'config' | 'metrics'>): Handler {
   return async (request, reply) => {
     if (!mayReadMetrics(config, request)) {
       throw new AppError(

@@ -8,7 +8,8 @@ import type { Handler } from '../routing.ts'
 import type { Services } from '../services.ts'
 
 export function showDocs(services: Services): Handler {
-  return async (request, reply) => sendPage(reply, 'API · chatterbox-serverless', docsPage(facts(services, request)))
+  return async (request, reply) =>
+    sendPage(reply, 'API · chatterbox-serverless', docsPage(await facts(services, request)))
 }
 
 export function showOpenApi({ config }: Services): Handler {
@@ -16,6 +17,6 @@ export function showOpenApi({ config }: Services): Handler {
     reply.header('cache-control', 'no-cache').send(buildOpenApi(version, publicUrl(config, request)))
 }
 
-function facts({ config, model }: Services, request: Parameters<typeof publicUrl>[1]): PageFacts {
-  return { baseUrl: publicUrl(config, request), version, model }
+async function facts({ config, findModel }: Services, request: Parameters<typeof publicUrl>[1]): Promise<PageFacts> {
+  return { baseUrl: publicUrl(config, request), version, model: await findModel() }
 }

@@ -61,11 +61,11 @@ function sendStudioFile(reply: FastifyReply, { bytes, mediaType, isImmutable }: 
     .send(bytes)
 }
 
-export function showStudioFacts({ config, model }: Services): Handler {
+export function showStudioFacts({ config, findModel }: Services): Handler {
   return async (request, reply) =>
     reply.header('cache-control', 'no-store').send({
       version,
-      model,
+      model: await findModel(),
       price_per_1000_characters: config.PRICE_PER_1000_CHARACTERS,
       text_limit_characters: TEXT_LIMIT_CHARACTERS,
       tags: { sound: [...SOUND_TAGS], delivery: [...DELIVERY_TAGS] },

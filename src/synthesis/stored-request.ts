@@ -1,0 +1,39 @@
+// A request as its job keeps it: all that a worker needs to speak it, on whatever machine and however often.
+import { AUDIO_FORMATS, type AudioFormat } from '../audio/formats.ts'
+import type { Sampling } from '../engine/engine.ts'
+import { invariant } from '../errors.ts'
+import type { SpeechRequest } from './speech.ts'
+
+export interface StoredRequest {
+  readonly text: string
+  /** As the caller wrote it; none where the recording came with the request and is a blob, or where there is none at all. */
+  readonly reference?: string
+  readonly sampling: Sampling
+  /** Chosen already: a second attempt says the same. */
+  readonly seed: number
+  readonly normLoudness: boolean
+  readonly format: AudioFormat
+}
+
+/** `hasInput`: the recording is kept beside the request, as a blob. `seed` is neither 0 nor −1. */
+export function storeRequest(request: SpeechRequest, seed: number, hasInput: boolean): StoredRequest {
+  const { text, reference, sampling, normLoudness, format } = request
+  return {
+    text,
+    ...(reference.kind === 'string' && !hasInput ? { reference: reference.value } : {}),
+    sampling,
+    seed,
+    normLoudness,
+    format,
+  }
+}
+
+/** The request of a job that has not ended. */
+export function readStoredRequest(stored: unknown): StoredRequest {
+  const request = stored as StoredRequest
+  invariant(
+    typeof request.text === 'string' && AUDIO_FORMATS.includes(request.format) && Number.isSafeInteger(request.seed),
+    'a job holds a request that nobody can speak',
+  )
+  return request
+}

@@ -1,0 +1,83 @@
+// A request to speak becomes a job: the gateway's half of submitting, the same for callers who wait and for those who come back.
+import { priceMicro } from '../billing/prices.ts'
+import type { Config } from '../config.ts'
+import { AppError } from '../errors.ts'
+import { cancelJob } from '../jobs/cancel.ts'
+import type { JobMode, Retention } from '../jobs/job.ts'
+import { makeInputBlobKey } from '../jobs/outputs.ts'
+import { type Submitted, submitJob } from '../jobs/submit.ts'
+import type { Log } from '../log.ts'
+import type { Blobs } from '../storage/blobs.ts'
+import type { Database } from '../storage/postgres.ts'
+import { chooseSeed } from './generate.ts'
+import { type ReferenceRules, readInlineReference } from './reference-audio.ts'
+import type { Caller, SpeechRequest } from './speech.ts'
+import { storeRequest } from './stored-request.ts'
+
+export interface SubmitDeps {
+  readonly config: Pick<Config, 'MAX_QUEUED_REQUESTS' | 'PRICE_PER_1000_CHARACTERS' | 'RESULT_TTL_HOURS'>
+  readonly db: Database
+  readonly blobs: Blobs
+  readonly references: ReferenceRules
+  readonly log: Log
+}
+
+export interface SubmitTerms {
+  readonly mode: JobMode
+  readonly webhookUrl?: string | undefined
+  readonly retention?: Retention | undefined
+}
+
+/** Each ends with a worker that died or an engine that crashed. A waiting caller would rather hear of it than wait for a fifth. */
+const MAX_ATTEMPTS: Readonly<Record<JobMode, number>> = { sync: 3, async: 5 }
+
+const UNSURE = 'the database was away: a job may have been added that nobody waits for'
+
+/**
+ * Adds the job under `id` with its price held, or finds the one that has this idempotency key. A recording that came with the request is
+ * stored first. Throws AppError: invalid_reference_audio, missing_parameter, insufficient_credits, idempotency_conflict, overloaded,
+ * unavailable.
+ */
+export async function submitSpeech(
+  deps: SubmitDeps,
+  request: SpeechRequest,
+  caller: Caller,
+  id: string,
+  terms: SubmitTerms,
+): Promise<Submitted> {
+  const { config, db, blobs, log } = deps
+  const recording = readInlineReference(request.reference, deps.references)
+  const inputBlobKey = recording && makeInputBlobKey(id)
+  if (inputBlobKey) await blobs.put(inputBlobKey, recording)
+  const forgetInput = async () => {
+    // What cannot be deleted now is swept away later: no job names it.
+    if (inputBlobKey)
+      await blobs.delete(inputBlobKey).catch((err) => log.warn({ err, id }, 'an unused recording stays'))
+  }
+  try {
+    const submitted = await submitJob(db, {
+      id,
+      accountId: caller.accountId,
+      apiKeyId: caller.apiKeyId,
+      mode: terms.mode,
+      request: storeRequest(request, chooseSeed(request.seed), inputBlobKey !== undefined),
+      inputBlobKey,
+      characters: [...request.text].length,
+      holdMicro: priceMicro(request.text, config.PRICE_PER_1000_CHARACTERS),
+      idempotency: request.idempotency,
+      ttlHours: config.RESULT_TTL_HOURS,
+      maxAttempts: MAX_ATTEMPTS[terms.mode],
+      webhookUrl: terms.webhookUrl,
+      retention: terms.retention,
+      ...(terms.mode === 'sync' ? { maxQueuedSync: config.MAX_QUEUED_REQUESTS } : {}),
+    })
+    if (submitted.kind === 'same') await forgetInput()
+    return submitted
+  } catch (error) {
+    await forgetInput()
+    // The statement may have happened and only its answer be lost. The caller hears that it has not: nobody shall pay for it.
+    const isRefused = error instanceof AppError && error.code !== 'unavailable'
+    if (!isRefused) void cancelJob(db, caller.accountId, id).catch((err) => log.warn({ err, id }, UNSURE))
+    throw error
+  }
+}
