@@ -1,11 +1,10 @@
 // How full the queue is and who works on it, as an operator and an autoscaler see it; of the whole database, whichever process asks.
 import { sql } from 'kysely'
 import type { Database } from '../storage/postgres.ts'
+import { GONE_AFTER } from './workers.ts'
 
 // A longer queue is reported as this long: enough for any alert, and the statement stays as fast as it was.
 const COUNTED = 10_000
-// Workers say every few seconds that they are there.
-const WORKER_IS_GONE_AFTER = '30 seconds'
 
 export interface QueueState {
   readonly modes: readonly ModeState[]
@@ -49,7 +48,7 @@ export async function findQueueState(db: Database): Promise<QueueState> {
     `.execute(db),
     sql<{ workers: number; slots: number }>`
       select count(*)::int as workers, coalesce(sum(slots), 0)::int as slots from workers
-      where seen_at > now() - ${WORKER_IS_GONE_AFTER}::interval
+      where seen_at > now() - ${GONE_AFTER}::interval
     `.execute(db),
   ])
   return { modes: modes.rows, workers: workers.rows[0]?.workers ?? 0, slots: workers.rows[0]?.slots ?? 0 }

@@ -18,8 +18,8 @@ export interface SeenWorker extends WorkerFacts {
   readonly seenAt: Date
 }
 
-// Six times as long as a worker leaves between two signs of life.
-const GONE_AFTER = '30 seconds'
+/** An interval, six times as long as a worker leaves between two signs of life. */
+export const GONE_AFTER = '30 seconds'
 
 /** Notes that the worker is there. */
 export async function seenWorker(db: Database, { id, host, model, version, slots }: WorkerFacts): Promise<void> {
