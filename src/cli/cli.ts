@@ -5,6 +5,7 @@ import { ConfigError, version } from '../config.ts'
 import { BundleError } from '../engine/bundle.ts'
 import { AppError } from '../errors.ts'
 import { BlobStoreError } from '../storage/blobs.ts'
+import { backupCommand } from './commands/backup.ts'
 import { compileCommand } from './commands/compile.ts'
 import { creditsCommand } from './commands/credits.ts'
 import { doctorCommand } from './commands/doctor.ts'
@@ -26,6 +27,7 @@ Examples:
   $ cat story.txt | chatterbox speak --voice me.wav | ffplay -
   $ chatterbox pull turbo                                   download and compile Chatterbox-Turbo
   $ chatterbox keys create "mobile app"                     an API key, shown once
+  $ chatterbox backup /backups/monday                       database and outputs, beside a running server
   $ chatterbox doctor                                       is everything in order?
 
 Settings come from the environment; docs/settings.md lists them.`
@@ -47,6 +49,7 @@ for (const command of [
   compileCommand,
   keysCommand,
   creditsCommand,
+  backupCommand,
   doctorCommand,
 ])
   program.addCommand(command())

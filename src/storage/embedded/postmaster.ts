@@ -28,7 +28,7 @@ const SETTINGS = {
   max_connections: '100',
   shared_buffers: '32MB',
   max_wal_size: '256MB',
-  wal_level: 'minimal',
+  wal_level: 'replica', // `chatterbox backup` copies a running database
   max_wal_senders: '0',
   max_logical_replication_workers: '0',
   io_method: 'sync', // no pool of I/O processes
