@@ -34,7 +34,14 @@ test('the README is short and its first command comes early', () => {
   assert.ok(first >= 0 && first < 25, `first command at line ${first + 1}`)
 })
 
-const pages = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'NOTICE.md'].concat(
+const pages = [
+  'README.md',
+  'deploy/README.md',
+  'ARCHITECTURE.md',
+  'CONTRIBUTING.md',
+  'CHANGELOG.md',
+  'NOTICE.md',
+].concat(
   readdirSync(path.join(packageRoot, 'docs'), { recursive: true })
     .map((name) => path.join('docs', String(name)))
     .filter((name) => name.endsWith('.md')),
