@@ -52,6 +52,11 @@ export interface Piece {
   readonly sampling: Sampling
   /** Unsigned 32-bit, never 0: the caller has already replaced 0 by a random one. */
   readonly seed: number
+  /**
+   * `low`: the first chunk comes while the rest is still being made. The words, the voice and the length are those of the whole piece, the
+   * samples are not; and what is out is not tried again when it turns out too short or a loop. The preview always speaks so.
+   */
+  readonly latency?: 'low' | undefined
 }
 
 /** A guard that changed the outcome, e.g. `token-cap`, `too-short-retry`, `trailing-silence-trimmed`; reported to the caller. */

@@ -99,6 +99,37 @@ test('in a new process, by a voice that the old one encoded and by one of its ow
   assert.deepEqual(await engine.encodeVoice(recording(120), never), voice)
 })
 
+test('in chunks that come early, when asked for low latency: as long as the whole, the same in any company', async () => {
+  const early = (): Piece => ({ ...piece(), latency: 'low' })
+  const chunks: Float32Array[] = []
+  for await (const { samples } of engine.synthesize(early(), never)) chunks.push(samples)
+  // Windows of 20, 40 and 80 tokens; the last seven of what is known wait for the next.
+  assert.deepEqual(
+    chunks.slice(0, 3).map(({ length }) => length / 960),
+    [13, 40, 80],
+  )
+  const samples = concatSamples(chunks)
+  const company = await Promise.all([speak(() => stranger(3)), speak(early), speak(() => stranger(1))])
+  assert.deepEqual(company[1], samples)
+  // The decoder knows less of what follows: the same words by the same voice in the same time, but not the same samples.
+  assert.equal(samples.length, alone.length)
+  assert.notDeepEqual(samples, alone)
+})
+
+test('low latency: who stops listening, or leaves in the middle, leaves the engine to others', async () => {
+  const early = { ...piece(), text: 'abcdefghi '.repeat(34).trim(), latency: 'low' } as const
+  for await (const { samples } of engine.synthesize(early, never)) {
+    assert.ok(samples.length > 0)
+    break
+  }
+  const abort = new AbortController()
+  const leaving = (async () => {
+    for await (const _ of engine.synthesize(early, abort.signal)) abort.abort(new Error('caller left'))
+  })()
+  await assert.rejects(leaving, /caller left/)
+  assert.deepEqual(await speak(piece), alone)
+})
+
 test('a text that never ends is cut off at 1,000 tokens', async () => {
   // Random weights hardly ever stop; 300 letters would be given 1,000 tokens even if they were said slowly.
   const text = 'abcdefghi '.repeat(34).trim()

@@ -12,6 +12,7 @@ import { bestAttempt } from './attempts.ts'
 import { SAMPLE_RATE } from './decoder/frame-rates.ts'
 import { SpeechDecoder } from './decoder/speech-decoder.ts'
 import { mostTokens, trimTrailingSilence } from './guards.ts'
+import { speakEarly } from './speak-early.ts'
 import { readTokenizer } from './text/tokenizer.ts'
 import { SpeechLm } from './tokens/speech-lm.ts'
 import { fromVoice, toVoice } from './voice/conditionals.ts'
@@ -78,11 +79,22 @@ export async function createChatterboxEngine(folder: string, options: Chatterbox
         sampling: piece.sampling,
         maxTokens: mostTokens(text),
       }
-      const { tokens, guards } = await bestAttempt(text, (attempt) => {
-        const { uniform } = randomNumbers(piece.seed, piece.index, TOKEN_DRAWS + attempt)
-        return lm.generate({ ...request, uniform }, signal)
-      })
+      const attempt = (index: number, stop: AbortSignal, onToken?: (token: number) => void) => {
+        const { uniform } = randomNumbers(piece.seed, piece.index, TOKEN_DRAWS + index)
+        return lm.generate({ ...request, uniform, onToken }, stop)
+      }
       const seed = { seed: piece.seed, pieceIndex: piece.index }
+      if (piece.latency === 'low') {
+        const stream = decoder.stream(voice.decoder, seed)
+        yield* speakEarly(
+          (onToken, stop) => attempt(0, stop, onToken),
+          stream,
+          (task) => oneAtATime(task, signal),
+          signal,
+        )
+        return
+      }
+      const { tokens, guards } = await bestAttempt(text, (index) => attempt(index, signal))
       const decoded = await oneAtATime(() => decoder.decode(tokens, voice.decoder, seed, signal), signal)
       const samples = trimTrailingSilence(decoded)
       yield { samples, guards: samples === decoded ? guards : [...guards, 'trailing-silence-trimmed'] }

@@ -8,6 +8,8 @@ export interface Drawing {
   /** The random number in (0, 1) that draws the token at this position. */
   readonly uniform: (position: number) => number
   readonly maxTokens: number
+  /** Told of each token as soon as it is drawn. */
+  readonly onToken?: ((token: number) => void) | undefined
 }
 
 /** `stop`: the model ended it; otherwise it was cut off. */
@@ -27,7 +29,7 @@ export class Utterance {
    * the repetition penalty knows the start token before the first draw and only the drawn ones afterwards.
    */
   draw(logits: Float32Array): void {
-    const { sampling, uniform, maxTokens } = this.#drawing
+    const { sampling, uniform, maxTokens, onToken } = this.#drawing
     const { tokens } = this
     const history = tokens.length === 0 ? [START_TOKEN] : tokens
     const token = drawToken(nextTokenDistribution(logits, history, sampling), uniform(tokens.length))
@@ -36,6 +38,7 @@ export class Utterance {
       return
     }
     tokens.push(token)
+    onToken?.(token)
     if (tokens.length >= maxTokens) this.ending = 'token-cap'
     else if (endsInLoop(tokens)) this.ending = 'loop'
   }
