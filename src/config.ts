@@ -131,6 +131,14 @@ export const SETTINGS = {
     flag.default(false),
     'Make `reference_audio` optional: without it the voice of the model speaks, or else the bundled one.',
   ),
+  DEFER_VALIDATION: setting(
+    flag.default(false),
+    'Accept wrong parameters on `/v2` and let the request fail afterwards, as the hosted API does.',
+  ),
+  V2_INSUFFICIENT_CREDITS_STATUS: setting(
+    z.enum(['406', '402']).default('406'),
+    'Status of `insufficient_credits` on `/v2`: 406 as documented, or 402 as once observed.',
+  ),
   VOICE_CACHE_MB: setting(count().default(64), 'Memory for encoded voices, in MiB.'),
   VOICE_CACHE_DISK_MB: setting(count().default(1024), 'Disk for encoded voices under DATA_DIR, in MiB.'),
   RESULT_TTL_HOURS: setting(count().default(168), 'How long results, uploads and their records are kept.'),

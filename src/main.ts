@@ -29,6 +29,7 @@ import { openBlobs } from './storage/open-blobs.ts'
 import type { Database } from './storage/postgres.ts'
 import { findUpload } from './storage/uploads.ts'
 import { createTask } from './synthesis/perform-job.ts'
+import { createRequests } from './synthesis/requests.ts'
 import { createSpeaker } from './synthesis/speak.ts'
 import type { Voices } from './synthesis/speech.ts'
 import { createVoiceCache } from './synthesis/voice-cache.ts'
@@ -87,6 +88,7 @@ export async function startServer(config: Config, log: Log, parts: Parts = {}): 
       defaultVoiceFile: config.DEFAULT_VOICE ? BUNDLED_VOICE_FILE : undefined,
     }
     const speaker = createSpeaker({ ...ground, config, references, log })
+    const requests = createRequests({ ...ground, config, references, log })
     const health = { draining: false, databaseAnswers: () => databaseAnswers(db) }
     const findModel = worker ? async () => worker.model : watchModel(db, config, log)
     let deliverer: Deliverer | undefined
@@ -96,6 +98,7 @@ export async function startServer(config: Config, log: Log, parts: Parts = {}): 
       config,
       log,
       speaker,
+      requests,
       health,
       findModel,
       webhookUrlProblem: (url) => poster.problemOf(url)?.message,

@@ -170,6 +170,7 @@ export const KNOWN_TEXTS = {
   unavailable: 'Service temporarily unavailable',
   timeout: 'Request timed out',
   cancelled: 'The request was cancelled. Nothing was charged.',
+  requestNotFound: (id: string) => `Request ${id} not found`,
   pollNotFound: (id: string) => `Output for this request ID ${id} Not Found`,
 } as const
 

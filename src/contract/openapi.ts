@@ -71,14 +71,14 @@ function requestBody({ schema, multipartFile }: NonNullable<RouteContract['body'
   if (multipartFile === undefined) return { required: true, content: json }
   const file = { type: 'string', contentMediaType: 'application/octet-stream' }
   const multipart =
-    schema === 'SpeechRequest'
-      ? {
+    schema === 'Upload'
+      ? { type: 'object', required: [multipartFile], properties: { [multipartFile]: { type: 'array', items: file } } }
+      : {
           allOf: [
             reference(schema),
             { properties: { [multipartFile]: { description: 'A file, or text as in JSON.' } } },
           ],
         }
-      : { type: 'object', required: [multipartFile], properties: { [multipartFile]: { type: 'array', items: file } } }
   return {
     required: true,
     content: { ...json, 'multipart/form-data': { schema: multipart } },

@@ -4,8 +4,16 @@ import type { ErrorCode } from '../errors.ts'
 import { creditsSchema } from './account.ts'
 import { errorBodySchema } from './errors.ts'
 import { MODEL_SLUG } from './models.ts'
-import { completedRequestSchema, failedRequestSchema, pendingRequestSchema } from './requests.ts'
-import { OUTPUT_FORMATS, speechSchema } from './speech.ts'
+import {
+  cancellationSchema,
+  completedRequestSchema,
+  completedStatusSchema,
+  failedRequestSchema,
+  pendingRequestSchema,
+  requestQuerySchema,
+  submittedRequestSchema,
+} from './requests.ts'
+import { asyncSpeechSchema, OUTPUT_FORMATS, speechSchema } from './speech.ts'
 import { studioFactsSchema, studioSignInSchema } from './studio.ts'
 import { uploadedSchema, uploadSchema } from './uploads.ts'
 import {
@@ -27,9 +35,14 @@ const healthSchema = z
 /** Schemas that have a name in the OpenAPI document. */
 export const SCHEMAS = {
   SpeechRequest: speechSchema,
+  AsyncSpeechRequest: asyncSpeechSchema,
+  SubmittedRequest: submittedRequestSchema,
+  CompletedStatus: completedStatusSchema,
   CompletedRequest: completedRequestSchema,
   PendingRequest: pendingRequestSchema,
   FailedRequest: failedRequestSchema,
+  Cancellation: cancellationSchema,
+  RequestQuery: requestQuerySchema,
   Credits: creditsSchema,
   Upload: uploadSchema,
   Uploaded: uploadedSchema,
@@ -67,8 +80,8 @@ export interface RouteContract {
   readonly description?: string
   /** `key`: an API key. `operator`: this machine itself, or ADMIN_TOKEN. `anyone`: no credential. */
   readonly access: 'key' | 'operator' | 'anyone'
-  /** Each call takes one request from the key's rate limit. */
-  readonly rateLimited?: true
+  /** Each call takes one request from the key's limit for this route, or for all routes with this word. */
+  readonly rateLimited?: true | 'speech'
   /** Called by programs that run the server and by browsers, not by clients of the API. */
   readonly undocumented?: true
   /** A command that works as it stands, in a folder with a `voice.wav`, once the variables in it are set. */
@@ -139,7 +152,7 @@ export const ROUTES = {
     curl: `curl "$BASE/v1/${MODEL_SLUG}" -H "x-api-key: $KEY" \\
   -F text='Hello there. [chuckle]' -F reference_audio=@voice.wav -o speech.wav`,
     access: 'key',
-    rateLimited: true,
+    rateLimited: 'speech',
     headers: ['accept', 'idempotency-key'],
     body: { schema: 'SpeechRequest', multipartFile: 'reference_audio' },
     responses: {
@@ -168,19 +181,82 @@ export const ROUTES = {
       'insufficient_credits',
       'idempotency_conflict',
       'overloaded',
+      'cancelled',
       'timeout',
     ],
+  },
+  submit: {
+    method: 'POST',
+    path: `/v2/${MODEL_SLUG}`,
+    summary: 'Submit a text to be spoken, and fetch the speech later',
+    description:
+      'Answers at once with an id and URLs to poll. The price is held now and charged when the speech is ready; a failure or a cancellation is never charged.',
+    curl: `curl "$BASE/v2/${MODEL_SLUG}" -H "x-api-key: $KEY" \\
+  -F text='Hello there. [chuckle]' -F reference_audio=@voice.wav`,
+    access: 'key',
+    rateLimited: 'speech',
+    headers: ['idempotency-key'],
+    body: { schema: 'AsyncSpeechRequest', multipartFile: 'reference_audio' },
+    responses: {
+      200: {
+        description: 'The request is accepted.',
+        json: ['SubmittedRequest'],
+        headers: ['x-ignored-parameters', 'idempotent-replayed', ...RATE_LIMIT_HEADERS],
+      },
+    },
+    errors: ['text_too_long', 'invalid_reference_audio', 'insufficient_credits', 'idempotency_conflict', 'overloaded'],
+  },
+  findStatus: {
+    method: 'GET',
+    path: '/v2/requests/{id}/status',
+    summary: 'See how far a request is',
+    description: 'The `status_url` of a request. Never rate-limited.',
+    curl: `curl "$BASE/v2/requests/$REQUEST_ID/status?wait=30" -H "x-api-key: $KEY"`,
+    access: 'key',
+    query: 'RequestQuery',
+    responses: {
+      200: { description: 'Waiting, running or finished.', json: ['PendingRequest', 'CompletedStatus'] },
+      422: { description: 'The request failed or was cancelled.', json: ['FailedRequest'] },
+    },
+    errors: ['request_not_found'],
+  },
+  findResult: {
+    method: 'GET',
+    path: '/v2/requests/{id}',
+    summary: 'Fetch the result of a request',
+    description: 'The `response_url` of a request. Never rate-limited.',
+    curl: `curl "$BASE/v2/requests/$REQUEST_ID" -H "x-api-key: $KEY"`,
+    access: 'key',
+    query: 'RequestQuery',
+    responses: {
+      200: { description: 'Finished, or still waiting or running.', json: ['CompletedRequest', 'PendingRequest'] },
+      422: { description: 'The request failed or was cancelled.', json: ['FailedRequest'] },
+    },
+    errors: ['request_not_found'],
+  },
+  cancelRequest: {
+    method: 'DELETE',
+    path: '/v2/requests/{id}',
+    summary: 'Cancel a request',
+    description:
+      'One that waits ends at once; one that is being spoken stops within a step of the model. What was held is released. One that had ended before stays as it is.',
+    curl: `curl -X DELETE "$BASE/v2/requests/$REQUEST_ID" -H "x-api-key: $KEY"`,
+    access: 'key',
+    responses: { 200: { description: 'What the request is now.', json: ['Cancellation'] } },
+    errors: ['request_not_found'],
   },
   findRequest: {
     method: 'GET',
     path: '/v1/requests/{id}',
     summary: 'Look up a request by its id',
-    description: 'Finds every request that was accepted, one that was answered 504 included. Never rate-limited.',
+    description:
+      'The `poll_url` of a request, and the way to one that was answered 504. The same as `/v2/requests/{id}`. Never rate-limited.',
     curl: `curl "$BASE/v1/requests/$REQUEST_ID" -H "x-api-key: $KEY"`,
     access: 'key',
+    query: 'RequestQuery',
     responses: {
-      200: { description: 'Waiting, running or finished.', json: ['CompletedRequest', 'PendingRequest'] },
-      422: { description: 'The request failed.', json: ['FailedRequest'] },
+      200: { description: 'Finished, or still waiting or running.', json: ['CompletedRequest', 'PendingRequest'] },
+      422: { description: 'The request failed or was cancelled.', json: ['FailedRequest'] },
     },
     errors: ['request_not_found'],
   },

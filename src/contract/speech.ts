@@ -2,6 +2,7 @@
 import { z } from 'zod'
 
 export const TEXT_LIMIT_CHARACTERS = 10_000
+const WEBHOOK_URL_LIMIT = 2048
 
 /** In the order of preference for a wildcard in `Accept`. A media type other than the first is an alias. */
 export const OUTPUT_FORMATS = {
@@ -72,6 +73,14 @@ const referenceAudio = requiredString('reference_audio').meta({
   examples: ['https://example.com/voice.mp3'],
 })
 
+/** What the server keeps once the audio has been delivered. */
+const retention = z
+  .enum(['normal', 'none'], { error: 'retention must be one of normal, none.' })
+  .optional()
+  .describe(
+    '`none`: text and reference are forgotten when the work is done, and the audio when it was downloaded once or an hour has passed.',
+  )
+
 export const speechSchema = z
   .object({
     text,
@@ -98,6 +107,7 @@ export const speechSchema = z
       .enum(formatNames, { error: `output_format must be one of ${formatNames.join(', ')}.` })
       .optional()
       .describe('Encoding of the audio. Without it the `Accept` header decides, and without that it is WAV.'),
+    retention,
   })
   .meta({
     description: 'Parameters stand at the top level. Unknown ones are ignored and named in `x-ignored-parameters`.',
@@ -107,7 +117,39 @@ export const speechSchema = z
 /** As speechSchema, for servers where the setting DEFAULT_VOICE supplies a voice. */
 export const speechWithDefaultVoiceSchema = speechSchema.partial({ reference_audio: true })
 
+/** Whether a server will really call it, and which addresses it may have, is for the room that does to say. */
+const webhookUrl = z
+  .string({ error: 'webhook_url must be a string.' })
+  .max(
+    WEBHOOK_URL_LIMIT,
+    `webhook_url must not be longer than ${WEBHOOK_URL_LIMIT.toLocaleString('en-US')} characters.`,
+  )
+  .check(({ value, issues }) => {
+    const url = URL.canParse(value) ? new URL(value) : undefined
+    const isWeb = url?.protocol === 'https:' || url?.protocol === 'http:'
+    if (!isWeb || value.includes('\0')) issues.push(issue(value, 'webhook_url must be a valid HTTPS URL.'))
+    else if (url.username || url.password) {
+      issues.push(issue(value, 'webhook_url must not contain a user name or password.'))
+    }
+  })
+  .optional()
+  .describe('`https:` URL that is called when the request has ended, whatever the outcome.')
+
+/** What the asynchronous API takes beside the parameters of speech. */
+export const asyncSpeechSchema = speechSchema.extend({ webhook_url: webhookUrl }).meta({
+  description: 'Parameters stand at the top level. Unknown ones are ignored and named in `x-ignored-parameters`.',
+  examples: [
+    {
+      text: 'Hello there. [chuckle] This is my voice.',
+      reference_audio: 'https://example.com/voice.mp3',
+      webhook_url: 'https://example.com/hooks/speech',
+    },
+  ],
+})
+export const asyncSpeechWithDefaultVoiceSchema = asyncSpeechSchema.partial({ reference_audio: true })
+
 export type SpeechBody = z.output<typeof speechWithDefaultVoiceSchema>
+export type AsyncSpeechBody = z.output<typeof asyncSpeechWithDefaultVoiceSchema>
 
 /** Multipart fields are text by nature: these are read as numbers and booleans before they are validated. */
 const NUMBER_FIELDS: readonly string[] = ['temperature', 'top_p', 'top_k', 'min_p', 'repetition_penalty', 'seed']

@@ -1,4 +1,5 @@
 // The HTTP application: contract in, contract out. buildApp() never listens; main.ts does.
+import { setMaxListeners } from 'node:events'
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import { KNOWN_TEXTS } from '../contract/errors.ts'
 import { AppError } from '../errors.ts'
@@ -50,24 +51,24 @@ export function buildApp(services: Services): FastifyInstance {
     // No hook has run for a path that could not be routed.
     frameworkErrors: (error, request, reply) => {
       recordRequest(services, request, reply)
-      answerError(error, request, reply, config.MAX_BODY_MB)
+      answerError(error, request, reply, config)
     },
   })
   app.decorateRequest('caller', undefined)
   app.decorateRequest('failureCode', undefined)
   app.decorateRequest('timings', undefined)
-  app.setErrorHandler((error, request, reply) => answerError(error, request, reply, config.MAX_BODY_MB))
+  app.setErrorHandler((error, request, reply) => answerError(error, request, reply, config))
 
   addRequestLog(app, services)
-  let closing = false
-  app.addHook('preClose', async () => {
-    closing = true
-  })
+  const closing = new AbortController()
+  setMaxListeners(0, closing.signal) // each poll that waits listens
+  app.decorate('closing', closing.signal)
+  app.addHook('preClose', async () => closing.abort())
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
     reply.header('x-content-type-options', 'nosniff')
     allowOrigins(request, reply)
-    if ((closing || health.draining) && !OPEN_WHILE_DRAINING.includes(request.routeOptions.url ?? '')) {
+    if ((closing.signal.aborted || health.draining) && !OPEN_WHILE_DRAINING.includes(request.routeOptions.url ?? '')) {
       reply.header('connection', 'close')
       throw new AppError('unavailable', KNOWN_TEXTS.unavailable, { retryAfterSeconds: 1 })
     }

@@ -20,14 +20,18 @@ export function requireContentType(request: FastifyRequest, takesFiles: boolean)
 /** `request.body` is a ParsedBody from here on. */
 export function addBodyParsers(app: FastifyInstance): void {
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (_: FastifyRequest, bytes: Buffer) => ({
-    kind: 'json',
-    value: parseJsonObject(bytes),
-  }))
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (request: FastifyRequest, bytes: Buffer) =>
+    takesBody(request) ? { kind: 'json', value: parseJsonObject(bytes) } : undefined,
+  )
   app.addContentTypeParser('multipart/form-data', { parseAs: 'buffer' }, (request: FastifyRequest, bytes: Buffer) =>
     parseMultipart(request.headers['content-type'] ?? '', bytes),
   )
+  // Of no route that takes a body: those have refused other types already.
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, async () => undefined)
 }
+
+/** Some clients send a content type, or an empty object, with every verb. */
+const takesBody = ({ method }: FastifyRequest): boolean => method !== 'DELETE'
 
 /** JSON text is UTF-8 (RFC 8259); a byte order mark is tolerated. Throws `invalid_json`. */
 function parseJsonObject(bytes: Buffer): Record<string, unknown> {

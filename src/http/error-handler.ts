@@ -1,5 +1,6 @@
 // Anything thrown → status and JSON body. The only place that picks a status; our own faults never show their message.
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Config } from '../config.ts'
 import { ERRORS, type ErrorBody, KNOWN_TEXTS } from '../contract/errors.ts'
 import { AppError, describeError, type ErrorCode } from '../errors.ts'
 import { CallerGone } from './caller-gone.ts'
@@ -13,15 +14,15 @@ const FRAMEWORK_ERRORS: Readonly<Record<string, readonly [code: ErrorCode, messa
 }
 
 /** Answers `error`; also the handler of errors that occur before routing. */
-export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply, maxBodyMb: number): void {
+export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply, config: Config): void {
   if (error instanceof CallerGone) {
     request.failureCode = 'caller_gone'
     reply.hijack()
     reply.raw.destroy()
     return
   }
-  const refusal = toRefusal(error, request, maxBodyMb)
-  const { status } = ERRORS[refusal.code]
+  const refusal = toRefusal(error, request, config.MAX_BODY_MB)
+  const status = statusOf(refusal.code, request, config)
   if (status >= 500) request.log.error({ error: describeError(error) }, refusal.code)
   request.failureCode = refusal.code
   if (refusal.retryAfterSeconds !== undefined) {
@@ -39,6 +40,14 @@ export function errorBody(refusal: Pick<AppError, 'message' | 'code' | 'param'>,
     ...(refusal.param === undefined ? {} : { param: refusal.param }),
     request_id: requestId,
   }
+}
+
+/** The contract's, but for the one that the original answers in two ways. */
+function statusOf(code: ErrorCode, request: FastifyRequest, config: Config): number {
+  if (code === 'insufficient_credits' && request.url.startsWith('/v2/')) {
+    return Number(config.V2_INSUFFICIENT_CREDITS_STATUS)
+  }
+  return ERRORS[code].status
 }
 
 function toRefusal(error: unknown, request: FastifyRequest, maxBodyMb: number): AppError {

@@ -4,10 +4,10 @@ import { takeRequest } from '../billing/rate-limit.ts'
 import { AppError, invariant } from '../errors.ts'
 import type { Services } from './services.ts'
 
-/** Takes one request from the caller's limit for `route`. Throws `rate_limit_exceeded` with `retryAfterSeconds`. */
+/** Takes one request from the caller's limit of this name. Throws `rate_limit_exceeded` with `retryAfterSeconds`. */
 export async function limitRate(
   { db, config }: Services,
-  route: string,
+  name: string,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<void> {
@@ -15,7 +15,7 @@ export async function limitRate(
   invariant(caller, 'a rate-limited route has authenticated its caller')
   const perMinute = caller.rateLimitRpm ?? config.RATE_LIMIT_RPM
   if (perMinute === 0) return
-  const taken = await takeRequest(db, `${route}:${caller.apiKeyId}`, perMinute)
+  const taken = await takeRequest(db, `${name}:${caller.apiKeyId}`, perMinute)
   reply.headers({
     'x-rate-limit-limit': taken.limit,
     'x-rate-limit-remaining': taken.remaining,

@@ -10,4 +10,9 @@ declare module 'fastify' {
     /** Where the time of a finished request to speak went. */
     timings: Timings | undefined
   }
+
+  interface FastifyInstance {
+    /** Fires when the server stops to listen: whoever only waits answers what is known. */
+    closing: AbortSignal
+  }
 }

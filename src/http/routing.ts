@@ -38,10 +38,12 @@ export function addRoutes(app: FastifyInstance, services: Services, handlers: Ha
 function admission(name: string, route: RouteContract, services: Services) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     if (route.access === 'key') await requireApiKey(services.db, request)
-    if (route.rateLimited) await limitRate(services, name, request, reply)
+    if (route.rateLimited) await limitRate(services, limitName(name, route.rateLimited), request, reply)
     if (route.body) requireContentType(request, route.body.multipartFile !== undefined)
   }
 }
+
+const limitName = (name: string, limited: true | string): string => (limited === true ? name : limited)
 
 function addOtherVerbs(app: FastifyInstance, url: string, verbs: ReadonlySet<string>): void {
   const allow = [...verbs].sort().join(', ')
@@ -59,7 +61,7 @@ function addOtherVerbs(app: FastifyInstance, url: string, verbs: ReadonlySet<str
 
 /** Why nothing is at a path: no such model, a model that is gone, or no such path. */
 export function refusePath(url: string, retired: ReadonlyMap<string, string> = RETIRED_MODELS): AppError {
-  const slug = /^\/v1\/([^/?]+)\/?(?:\?|$)/.exec(url)?.[1]
+  const slug = /^\/v[12]\/([^/?]+)\/?(?:\?|$)/.exec(url)?.[1]
   if (slug === undefined)
     return new AppError('not_found', 'There is nothing at this path. The API is described at /docs.')
   const replacement = retired.get(slug)

@@ -15,6 +15,8 @@ export interface StoredFile {
   /** Names this content and no other. */
   readonly etag: string
   readonly expiresAt: Date
+  /** Nobody on the way may keep a copy. */
+  readonly isPassing?: boolean
 }
 
 /** Throws `not_found` when the bytes are gone, `range_not_satisfiable`. */
@@ -41,7 +43,7 @@ export async function sendFile(
   reply.headers({
     etag,
     'accept-ranges': 'bytes',
-    'cache-control': `public, max-age=${secondsLeft}, immutable`,
+    'cache-control': file.isPassing ? 'no-store' : `public, max-age=${secondsLeft}, immutable`,
     'content-type': file.mediaType,
     'content-disposition': `inline; filename="${file.fileName}"`,
     // Uploads are other people's bytes on our origin: even one that a browser took for a page could do nothing.

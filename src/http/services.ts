@@ -1,9 +1,11 @@
 // What the HTTP room is given to work with. main.ts builds it; tests build it over a scratch database.
 import type { Config } from '../config.ts'
+import type { JobSignals } from '../jobs/signals.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Blobs } from '../storage/blobs.ts'
 import type { Database } from '../storage/postgres.ts'
+import type { Requests } from '../synthesis/requests.ts'
 import type { Speaker, SpeechFacts } from '../synthesis/speech.ts'
 
 export interface Health {
@@ -19,7 +21,9 @@ export interface Services {
   readonly metrics: Metrics
   readonly db: Database
   readonly blobs: Blobs
+  readonly signals: JobSignals
   readonly speaker: Speaker
+  readonly requests: Requests
   /** Why a URL cannot be called as a webhook, as a sentence; undefined: it can, as far as its text tells. */
   webhookUrlProblem(url: string): string | undefined
   /** Deliveries are due that nobody has seen yet. */

@@ -78,6 +78,10 @@ export function setSpeechHeaders(reply: FastifyReply, speech: Speech, ignored: r
     'cache-control': 'no-store',
   })
   if (speech.replayed) reply.header('idempotent-replayed', 'true')
+  setIgnoredParameters(reply, ignored)
+}
+
+export function setIgnoredParameters(reply: FastifyReply, ignored: readonly string[]): void {
   if (ignored.length > 0) reply.header('x-ignored-parameters', listNames(ignored))
 }
 

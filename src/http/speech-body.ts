@@ -1,26 +1,57 @@
 // A parsed body → validated parameters of speech, the names that were ignored, and the recording that came as a file.
-import { readTextField, type SpeechBody, speechSchema, speechWithDefaultVoiceSchema } from '../contract/speech.ts'
+import type { z } from 'zod'
+import {
+  type AsyncSpeechBody,
+  asyncSpeechSchema,
+  asyncSpeechWithDefaultVoiceSchema,
+  readTextField,
+  type SpeechBody,
+  speechSchema,
+  speechWithDefaultVoiceSchema,
+} from '../contract/speech.ts'
 import { AppError } from '../errors.ts'
 import type { ParsedBody } from './body.ts'
 import type { MultipartBody } from './multipart.ts'
 import { validate } from './validate.ts'
 
-export interface SpeechParameters {
-  readonly body: SpeechBody
+export interface SpeechParameters<Body extends SpeechBody = SpeechBody> {
+  readonly body: Body
   readonly file: Uint8Array | undefined
   /** Unknown parameters, in the order sent. */
   readonly ignored: readonly string[]
 }
 
+interface Options {
+  readonly hasDefaultVoice: boolean
+}
+
 /** Throws `missing_parameter`, `invalid_parameter` or `text_too_long`, naming the field. */
-export function readSpeechBody(parsed: ParsedBody, options: { readonly hasDefaultVoice: boolean }): SpeechParameters {
+export const readSpeechBody = (parsed: ParsedBody, options: Options): SpeechParameters =>
+  readBody(parsed, options, speechSchema, speechWithDefaultVoiceSchema)
+
+/** The same with what the asynchronous API takes beside. */
+export const readAsyncSpeechBody = (parsed: ParsedBody, options: Options): SpeechParameters<AsyncSpeechBody> =>
+  readBody(parsed, options, asyncSpeechSchema, asyncSpeechWithDefaultVoiceSchema)
+
+function readBody<Body extends SpeechBody>(
+  parsed: ParsedBody,
+  { hasDefaultVoice }: Options,
+  schema: z.ZodObject & z.ZodType<Body>,
+  withDefaultVoice: z.ZodType<Body>,
+): SpeechParameters<Body> {
   const { parameters, file } = parsed.kind === 'json' ? { parameters: parsed.value, file: undefined } : readForm(parsed)
-  const isReferenceOptional = options.hasDefaultVoice || file !== undefined
+  const isReferenceOptional = hasDefaultVoice || file !== undefined
   return {
-    body: validate(isReferenceOptional ? speechWithDefaultVoiceSchema : speechSchema, parameters),
+    body: validate(isReferenceOptional ? withDefaultVoice : schema, parameters),
     file,
-    ignored: Object.keys(parameters).filter((name) => !Object.hasOwn(speechSchema.shape, name)),
+    ignored: Object.keys(parameters).filter((name) => !Object.hasOwn(schema.shape, name)),
   }
+}
+
+/** The `webhook_url` of a body that may be wrong otherwise. */
+export function readWebhookUrl(parsed: ParsedBody): string | undefined {
+  const { webhook_url: value } = parsed.kind === 'json' ? parsed.value : Object.fromEntries(parsed.fields)
+  return asyncSpeechSchema.shape.webhook_url.safeParse(value).data
 }
 
 function readForm({ fields, files }: MultipartBody): { parameters: Record<string, unknown>; file?: Uint8Array } {

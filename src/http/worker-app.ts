@@ -21,7 +21,7 @@ export function buildWorkerApp(services: WorkerServices): FastifyInstance {
     forceCloseConnections: 'idle',
   })
   app.decorateRequest('failureCode', undefined)
-  app.setErrorHandler((error, request, reply) => answerError(error, request, reply, config.MAX_BODY_MB))
+  app.setErrorHandler((error, request, reply) => answerError(error, request, reply, config))
   app.setNotFoundHandler((request) => {
     throw refusePath(request.url)
   })

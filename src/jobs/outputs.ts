@@ -4,6 +4,7 @@ import type { Blobs } from '../storage/blobs.ts'
 import { isId, newId } from '../storage/ids.ts'
 import type { Database } from '../storage/postgres.ts'
 import { retryTransient } from '../storage/transient.ts'
+import type { Retention } from './job.ts'
 
 export const OUTPUTS_FOLDER = 'outputs'
 
@@ -25,6 +26,7 @@ export interface FoundOutput {
   readonly mediaType: string
   readonly bytes: number
   readonly sha256: string
+  readonly retention: Retention
   readonly expiresAt: Date
 }
 
@@ -34,7 +36,7 @@ export async function findOutput(db: Database, outputToken: string): Promise<Fou
   return retryTransient(() =>
     db
       .selectFrom('jobs')
-      .select(['id as jobId', 'expires_at as expiresAt'])
+      .select(['id as jobId', 'retention', 'expires_at as expiresAt'])
       .select((column) => [
         column.ref('output_blob_key').$notNull().as('blobKey'),
         column.ref('output_media_type').$notNull().as('mediaType'),

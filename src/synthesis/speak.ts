@@ -67,7 +67,7 @@ export function createSpeaker(deps: SpeakerDeps): DrainableSpeaker {
         throw tooLate(job)
       }
       // Of the same request by somebody else, only the success is shared: its key is free, and this one tries for itself.
-      if (isOurs) throw job?.state === 'failed' ? failureOf(job) : unavailable(1)
+      if (isOurs) throw endOf(job)
     }
   }
 
@@ -90,6 +90,14 @@ const unavailable = (retryAfterSeconds: number) =>
 function tooLate(job: OpenJob): AppError {
   if (!job.startedAt) return unavailable(NO_WORKER_RETRY_SECONDS)
   return new AppError('timeout', 'Request timed out', { requestId: job.id })
+}
+
+/** Why a job of ours has come to no result. */
+function endOf(job: Job | undefined): AppError {
+  if (job?.state === 'failed') return failureOf(job)
+  // Not by us: whoever else has a key of the account has cancelled it, or the operator has.
+  if (job?.state === 'cancelled') return new AppError('cancelled', 'The request was cancelled. Nothing was charged.')
+  return unavailable(1)
 }
 
 function failureOf({ error }: FailedJob): AppError {

@@ -1,6 +1,7 @@
 // What a caller of synthesis asks for and what comes back, in the words of the domain: no HTTP, no JSON, no SQL.
 import type { AudioFormat } from '../audio/formats.ts'
 import type { GuardFired, ModelName, Sampling, Voice } from '../engine/engine.ts'
+import type { Retention } from '../jobs/job.ts'
 
 export { DELIVERY_TAGS, SOUND_TAGS } from '../engine/text/tags.ts'
 
@@ -20,6 +21,8 @@ export interface SpeechRequest {
   readonly seed: number
   readonly normLoudness: boolean
   readonly format: AudioFormat
+  /** `none`: what was asked for is forgotten when the work is done. Default: `normal`. */
+  readonly retention?: Retention | undefined
   /** Same key and hash: the same result and one charge, however often it is sent. */
   readonly idempotency?: { readonly key: string; readonly requestHash: string } | undefined
 }

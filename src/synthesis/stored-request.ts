@@ -1,7 +1,7 @@
 // A request as its job keeps it: all that a worker needs to speak it, on whatever machine and however often.
 import { AUDIO_FORMATS, type AudioFormat } from '../audio/formats.ts'
 import type { Sampling } from '../engine/engine.ts'
-import { invariant } from '../errors.ts'
+import { AppError, type ErrorCode, invariant } from '../errors.ts'
 import type { SpeechRequest } from './speech.ts'
 
 export interface StoredRequest {
@@ -28,8 +28,20 @@ export function storeRequest(request: SpeechRequest, seed: number, hasInput: boo
   }
 }
 
-/** The request of a job that has not ended. */
+/** What was wrong with a request whose validation was put off to its run. */
+interface StoredRefusal {
+  readonly refusal: { readonly code: ErrorCode; readonly message: string; readonly param: string | undefined }
+}
+
+export function storeRefusal({ code, message, param }: AppError): StoredRefusal {
+  return { refusal: { code, message, param } }
+}
+
+/** The request of a job that has not ended. Throws the AppError of one that was refused. */
 export function readStoredRequest(stored: unknown): StoredRequest {
+  const { refusal } = stored as Partial<StoredRefusal>
+  if (refusal)
+    throw new AppError(refusal.code, refusal.message, refusal.param === undefined ? {} : { param: refusal.param })
   const request = stored as StoredRequest
   invariant(
     typeof request.text === 'string' && AUDIO_FORMATS.includes(request.format) && Number.isSafeInteger(request.seed),

@@ -3,7 +3,7 @@ import { priceMicro } from '../billing/prices.ts'
 import type { Config } from '../config.ts'
 import { AppError } from '../errors.ts'
 import { cancelJob } from '../jobs/cancel.ts'
-import type { JobMode, Retention } from '../jobs/job.ts'
+import type { JobMode } from '../jobs/job.ts'
 import { makeInputBlobKey } from '../jobs/outputs.ts'
 import { type Submitted, submitJob } from '../jobs/submit.ts'
 import type { Log } from '../log.ts'
@@ -25,7 +25,6 @@ export interface SubmitDeps {
 export interface SubmitTerms {
   readonly mode: JobMode
   readonly webhookUrl?: string | undefined
-  readonly retention?: Retention | undefined
 }
 
 /** Each ends with a worker that died or an engine that crashed. A waiting caller would rather hear of it than wait for a fifth. */
@@ -68,7 +67,7 @@ export async function submitSpeech(
       ttlHours: config.RESULT_TTL_HOURS,
       maxAttempts: MAX_ATTEMPTS[terms.mode],
       webhookUrl: terms.webhookUrl,
-      retention: terms.retention,
+      retention: request.retention,
       ...(terms.mode === 'sync' ? { maxQueuedSync: config.MAX_QUEUED_REQUESTS } : {}),
     })
     if (submitted.kind === 'same') await forgetInput()

@@ -4,9 +4,11 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type AddressInfo, connect } from 'node:net'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
 import type { InjectOptions } from 'fastify'
 import { errorBodySchema } from '../../src/contract/errors.ts'
+import { SUBMIT_URL } from './async-calls.ts'
 import { multipart } from './multipart-body.ts'
 import { openScratchApp, SPEAK_URL, VALID } from './scratch-app.ts'
 
@@ -135,6 +137,23 @@ test('valid bodies with bytes flipped, cut and inserted', { timeout: HANG_MS }, 
   await sendAll(sample(mutationsOf(valid), 300).map((bytes) => post(bytes)))
 })
 
+test('mutated bodies, paths and waits to the asynchronous API', { timeout: HANG_MS }, async () => {
+  const valid = Buffer.from(JSON.stringify({ ...VALID, webhook_url: 'https://example.com/hook', retention: 'none' }))
+  const queries = sample(
+    fc.oneof(
+      fc.webQueryParameters(),
+      fc.double().map((wait) => `wait=${-Math.abs(wait)}`),
+    ),
+    100,
+  )
+  const ids = sample(fc.oneof(fc.stringMatching(/^[0-9a-fA-F-]{0,80}$/), fc.webSegment()), 100)
+  await sendAll([
+    ...sample(mutationsOf(valid), 150).map((bytes) => ({ ...post(bytes), url: SUBMIT_URL })),
+    ...queries.map((query) => ({ url: `/v2/requests/${'0'.repeat(32)}/status?${query}`, headers: KEY })),
+    ...ids.map((id) => ({ method: 'DELETE' as const, url: `/v2/requests/${id}`, headers: KEY })),
+  ])
+})
+
 test('raw bytes, called JSON and called multipart', { timeout: HANG_MS }, async () => {
   const bytes = sample(fc.uint8Array({ maxLength: 400 }), 300).map((array) => Buffer.from(array))
   const statuses = await sendAll([
@@ -255,11 +274,17 @@ test('bytes on the socket', { timeout: HANG_MS }, async () => {
   }
 })
 
-test('after all of that the server answers, and only what was delivered was paid for', async () => {
+test('after all of that the server answers, and only what was delivered was paid for', {
+  timeout: HANG_MS,
+}, async () => {
   assert.equal((await scratch.speak(VALID)).statusCode, 200)
+  const asynchronous = scratch.db.selectFrom('jobs').where('mode', '=', 'async')
+  while (await asynchronous.where('state', 'in', ['queued', 'running']).select('id').executeTakeFirst()) await sleep(50)
+  const delivered = await asynchronous.where('state', '=', 'completed').select('charge_micro').execute()
+  assert.ok(delivered.length > 0 && spentMicro > 0)
+  spentMicro += delivered.reduce((total, job) => total + (job.charge_micro ?? 0), 0)
   assert.equal(await scratch.heldMicro(), 0)
   assert.equal(await scratch.balanceMicro(), 1_000_000 - 300 - spentMicro)
-  assert.ok(spentMicro > 0)
 })
 
 /** The bytes with a few places overwritten, removed, repeated or cut off. */

@@ -5,6 +5,7 @@ import type { InjectOptions } from 'fastify'
 import { createApiKey } from '../../src/billing/api-keys.ts'
 import type { ErrorCode } from '../../src/errors.ts'
 import { makeAccount } from '../harness/accounts.ts'
+import { SUBMIT_URL } from './async-calls.ts'
 import { openScratchApp, SPEAK_URL, VALID } from './scratch-app.ts'
 
 const { app, db } = await openScratchApp()
@@ -20,8 +21,7 @@ interface Request {
   readonly isJson: boolean
 }
 
-const FAULTLESS: Request = {
-  url: SPEAK_URL,
+const FAULTLESS: Omit<Request, 'url'> = {
   method: 'POST',
   key: 'usual',
   isPoor: false,
@@ -32,7 +32,7 @@ const FAULTLESS: Request = {
 
 /** In the order of the contract. `missing_api_key` leaves no key to be exhausted. */
 const FAULTS: readonly (readonly [code: ErrorCode, breakIt: (request: Request) => Request])[] = [
-  ['model_not_found', (request) => ({ ...request, url: '/v1/no-such-model' })],
+  ['model_not_found', (request) => ({ ...request, url: request.url.replace('chatterbox', 'no-such') })],
   ['method_not_allowed', (request) => ({ ...request, method: 'PUT' })],
   ['missing_api_key', (request) => ({ ...request, key: 'none' })],
   ['rate_limit_exceeded', (request) => (request.key === 'none' ? request : { ...request, key: 'usual, exhausted' })],
@@ -63,17 +63,21 @@ function send({ url, method, key, isPoor, contentType, body, isJson }: Request) 
   } as InjectOptions)
 }
 
-test('the request without a fault is answered', async () => {
-  assert.equal((await send(FAULTLESS)).statusCode, 200)
-})
+for (const url of [SPEAK_URL, SUBMIT_URL]) {
+  const faultless = { ...FAULTLESS, url }
 
-for (const [index, [first, breakFirst]] of FAULTS.entries()) {
-  test(`${first} is found alone`, async () => {
-    assert.equal((await send(breakFirst(FAULTLESS))).json().code, first)
+  test(`${url}: the request without a fault is answered`, async () => {
+    assert.equal((await send(faultless)).statusCode, 200)
   })
-  for (const [second, breakSecond] of FAULTS.slice(index + 1)) {
-    test(`${first} comes before ${second}`, async () => {
-      assert.equal((await send(breakSecond(breakFirst(FAULTLESS)))).json().code, first)
+
+  for (const [index, [first, breakFirst]] of FAULTS.entries()) {
+    test(`${url}: ${first} is found alone`, async () => {
+      assert.equal((await send(breakFirst(faultless))).json().code, first)
     })
+    for (const [second, breakSecond] of FAULTS.slice(index + 1)) {
+      test(`${url}: ${first} comes before ${second}`, async () => {
+        assert.equal((await send(breakSecond(breakFirst(faultless)))).json().code, first)
+      })
+    }
   }
 }

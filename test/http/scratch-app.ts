@@ -19,6 +19,7 @@ import type { Database } from '../../src/storage/postgres.ts'
 import { findUpload } from '../../src/storage/uploads.ts'
 import { createTask } from '../../src/synthesis/perform-job.ts'
 import { resolveReference } from '../../src/synthesis/reference-audio.ts'
+import { createRequests } from '../../src/synthesis/requests.ts'
 import { createSpeaker } from '../../src/synthesis/speak.ts'
 import type { Speaker, SpeechRequest, Voices } from '../../src/synthesis/speech.ts'
 import { createWebhookPoster } from '../../src/webhooks/attempt.ts'
@@ -56,7 +57,7 @@ export async function openScratchApp(settings: SettingTexts = {}, log: Log = qui
   let worker: TestWorker | undefined
   after(() => worker?.[Symbol.asyncDispose]()) // before the database is dropped
   const database = await openTestDatabase()
-  worker = startTestWorker(database)
+  worker = startTestWorker(database, { slots: Number(settings.WORKER_SLOTS ?? 4) })
   workers.set(database.db, worker)
   return buildScratchApp(database.db, settings, log)
 }
@@ -113,7 +114,9 @@ export async function buildScratchApp(
     metrics,
     db,
     blobs,
+    signals: worker.signals,
     speaker,
+    requests: createRequests({ config, db, blobs, references, log }),
     webhookUrlProblem: (url) => poster.problemOf(url)?.message,
     wakeDeliverer: () => {},
     findModel: async () => 'preview',
@@ -148,6 +151,48 @@ export async function buildScratchApp(
         headers: { 'x-api-key': account.key, 'content-type': 'application/json', ...headers },
         payload: typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body),
       }),
+  }
+}
+
+export interface HeldEngine extends Disposable {
+  /** Pieces that were begun. */
+  readonly begun: number
+  /** Pieces that were told to stop. */
+  readonly aborted: number
+  /** Resolves when a piece waits. */
+  readonly isHeld: Promise<void>
+  /** From now on it speaks. */
+  release(): void
+}
+
+/** Stops the engine before the first chunk of every piece, until it is released. Disposing gives the engine back as it was. */
+export function holdEngine({ engine }: ScratchApp): HeldEngine {
+  const before = engine.beforeChunk
+  const released = withResolvers()
+  const held = withResolvers()
+  const counts = { begun: 0, aborted: 0 }
+  engine.beforeChunk = async (_, chunk, signal) => {
+    if (chunk > 0) return
+    counts.begun++
+    held.resolve()
+    const aborted = withResolvers()
+    signal.addEventListener('abort', aborted.resolve, { once: true })
+    await Promise.race([released.promise, aborted.promise])
+    if (signal.aborted) counts.aborted++
+  }
+  return {
+    get begun() {
+      return counts.begun
+    },
+    get aborted() {
+      return counts.aborted
+    },
+    isHeld: held.promise,
+    release: released.resolve,
+    [Symbol.dispose]: () => {
+      released.resolve()
+      engine.beforeChunk = before
+    },
   }
 }
 

@@ -3,17 +3,22 @@ import { formatOf } from '../../contract/speech.ts'
 import { uploadExtensionOf } from '../../contract/uploads.ts'
 import { findOutput } from '../../jobs/outputs.ts'
 import { findUpload } from '../../storage/uploads.ts'
+import { forgetWhenSent } from '../forget-when-sent.ts'
 import type { Handler } from '../routing.ts'
 import { gone, sendFile } from '../send-file.ts'
 import type { Services } from '../services.ts'
 
-export function downloadOutput({ db, blobs }: Services): Handler {
+export function downloadOutput(services: Services): Handler {
+  const { db, blobs } = services
   return async (request, reply) => {
     const { token, extension } = readFileName(request.params)
     const output = await findOutput(db, token)
     if (!output || formatOf(output.mediaType) !== extension) throw gone()
+    const isPassing = output.retention === 'none'
+    if (isPassing) forgetWhenSent(services, request, reply, output.jobId)
     return sendFile(request, reply, blobs, {
       ...output,
+      isPassing,
       etag: output.sha256,
       fileName: `${output.jobId}.${extension}`,
     })

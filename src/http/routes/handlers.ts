@@ -2,12 +2,14 @@
 import type { Handlers } from '../routing.ts'
 import type { Services } from '../services.ts'
 import { findCredits } from './account.ts'
+import { cancelRequest } from './cancel.ts'
 import { downloadOutput, downloadUpload } from './downloads.ts'
 import { alive, ready, showMetrics } from './operations.ts'
 import { showDocs, showOpenApi } from './pages.ts'
-import { findRequest } from './requests.ts'
+import { findRequest, findResult, findStatus } from './requests.ts'
 import { speak } from './speak.ts'
 import { showStudio, showStudioFacts, showStudioFile, signInToStudio } from './studio.ts'
+import { submit } from './submit.ts'
 import { upload } from './uploads.ts'
 import { listDeliveries, replayDelivery } from './webhook-deliveries.ts'
 import {
@@ -23,6 +25,10 @@ import {
 export function buildHandlers(services: Services): Handlers {
   return {
     speak: speak(services),
+    submit: submit(services),
+    findStatus: findStatus(services),
+    findResult: findResult(services),
+    cancelRequest: cancelRequest(services),
     findRequest: findRequest(services),
     downloadOutput: downloadOutput(services),
     findCredits: findCredits(services),

@@ -1,0 +1,42 @@
+// The contract's words → a request to synthesis, the same for every route that takes them.
+import type { OutputFormat } from '../contract/speech.ts'
+import type { ReferenceSource, SpeechRequest } from '../synthesis/speech.ts'
+import { hashSpeechRequest } from './idempotency.ts'
+import type { SpeechParameters } from './speech-body.ts'
+
+/** `idempotencyKey`: as the caller sent it, or undefined. */
+export function toSpeechRequest(
+  parameters: SpeechParameters,
+  format: OutputFormat,
+  idempotencyKey: string | undefined,
+): SpeechRequest {
+  const { body, file } = parameters
+  return {
+    text: body.text,
+    reference: referenceOf(parameters),
+    sampling: {
+      temperature: body.temperature,
+      topP: body.top_p,
+      topK: body.top_k,
+      minP: body.min_p,
+      repetitionPenalty: body.repetition_penalty,
+    },
+    seed: body.seed,
+    normLoudness: body.norm_loudness,
+    format,
+    ...(body.retention === undefined ? {} : { retention: body.retention }),
+    ...(idempotencyKey === undefined
+      ? {}
+      : {
+          idempotency: {
+            key: idempotencyKey,
+            requestHash: hashSpeechRequest({ ...body, output_format: format }, file),
+          },
+        }),
+  }
+}
+
+function referenceOf({ body, file }: SpeechParameters): ReferenceSource {
+  if (file) return { kind: 'bytes', bytes: file }
+  return body.reference_audio === undefined ? { kind: 'default' } : { kind: 'string', value: body.reference_audio }
+}
