@@ -26,11 +26,16 @@ export function floatsOf(tensor: Tensor | undefined): Float32Array {
 export interface SessionOptions {
   /** Threads inside one operator. */
   readonly threads: number
-  /** Idle threads wait by spinning: faster on a quiet machine, far slower on a busy one. Default off. */
-  readonly spinning?: boolean
   /** Keep freed activations for the next run. Faster where shapes repeat, more memory where they vary. Default off. */
   readonly keepActivations?: boolean
 }
+
+/**
+ * How long a thread without work looks for more before it sleeps. Sleeping between any two operators makes a step of the language model a
+ * fifth slower; looking for milliseconds, ONNX Runtime's default, doubles its time where other processes want the cores
+ * (docs/lab-notes.md).
+ */
+const SPIN_MICROSECONDS = 100
 
 type ElementType = 'float32' | 'int32' | 'int64' | 'uint8' | 'int8'
 interface Port {
@@ -70,7 +75,7 @@ export class Session implements AsyncDisposable {
       interOpNumThreads: 1,
       enableCpuMemArena: options.keepActivations ?? false,
       enableMemPattern: options.keepActivations ?? false,
-      extra: { session: { intra_op: { allow_spinning: options.spinning ? '1' : '0' } } },
+      extra: { session: { intra_op: { allow_spinning: '1', spin_duration_us: String(SPIN_MICROSECONDS) } } },
     })
     return new Session(session)
   }
