@@ -1,12 +1,10 @@
 // What a compiled model costs on this machine, stage by stage: loading, a voice, the language model, the decoder, and a piece of speech.
 // `node build/bench/engine.bench.js FOLDER [--threads 0] [--rounds 5]`, FOLDER being a compiled model; the last line is the result as
 // JSON. Of everything the median over the rounds; `foreign` is how many cores others kept busy meanwhile: above 0.3, do not trust a row.
-import { execFileSync } from 'node:child_process'
+// `--official` instead of FOLDER: the same stages of the official PyTorch code beside ours, see official.ts.
 import os from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
-import { resample } from '../src/audio/resample.ts'
-import { packageRoot } from '../src/config.ts'
 import { openBundle } from '../src/engine/bundle.ts'
 import { createChatterboxEngine } from '../src/engine/chatterbox/chatterbox.ts'
 import { Flow } from '../src/engine/chatterbox/decoder/flow.ts'
@@ -19,6 +17,9 @@ import { type Conditionals, fromVoice } from '../src/engine/chatterbox/voice/con
 import type { Engine, Sampling } from '../src/engine/engine.ts'
 import { randomNumbers } from '../src/engine/random.ts'
 import { makeNoise } from '../test/harness/synthetic-voice.ts'
+import { busyMs, describeMachine, median } from './machine.ts'
+import { compareWithOfficial } from './official.ts'
+import { makeSpeechLike } from './speech-like.ts'
 
 /** 10 s of speech; 50 letters are at most 250 tokens, which random weights use up. */
 const SPEECH_TOKENS = 250
@@ -41,10 +42,21 @@ interface Row {
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { threads: { type: 'string', default: '0' }, rounds: { type: 'string', default: '5' } },
+  options: {
+    threads: { type: 'string', default: '0' },
+    rounds: { type: 'string', default: '5' },
+    official: { type: 'boolean', default: false },
+    python: { type: 'string', default: 'python3' },
+    work: { type: 'string', default: path.join(os.tmpdir(), 'chatterbox-bench') },
+    stage: { type: 'string', multiple: true, default: [] },
+  },
 })
 const rounds = Number(values.rounds)
 const threads = Number(values.threads) || Math.min(8, os.availableParallelism())
+if (values.official) {
+  await compareWithOfficial({ ...values, threads, rounds, stages: values.stage })
+  process.exit()
+}
 const bundle = await openBundle(positionals[0] ?? '')
 const graphFile = (name: string) => bundle.path(`${name}.onnx`)
 const signal = new AbortController().signal
@@ -75,12 +87,10 @@ async function measure<T>(
     const coreMs = (user + system) / 1000
     samples.push({ ms, coreMs, foreign: Math.max(0, (busyMs() - busy - coreMs) / ms) })
   }
-  const median = (key: keyof (typeof samples)[number], digits = 1) => {
-    const sorted = samples.map((sample) => sample[key]).toSorted((a, b) => a - b)
-    return Number((sorted[sorted.length >> 1] ?? Number.NaN).toFixed(digits))
-  }
+  const medianOf = (key: keyof (typeof samples)[number], digits = 1) =>
+    Number(median(samples.map((sample) => sample[key])).toFixed(digits))
   const result = last as T
-  const medians = { ms: median('ms'), coreMs: median('coreMs'), foreign: median('foreign', 2) }
+  const medians = { ms: medianOf('ms'), coreMs: medianOf('coreMs'), foreign: medianOf('foreign', 2) }
   rows.push({
     stage,
     ...medians,
@@ -158,30 +168,4 @@ async function measureDecoder(voice: Conditionals['decoder']): Promise<void> {
   const randomness = { phases: new Float32Array(9), noise: makeNoise(frames * SAMPLES_PER_FRAME, 1) }
   const source = await measure('source', rounds, async () => harmonicSource(f0, mix, randomness, startOfHarmonics()))
   await measure('vocoder', rounds, () => vocoder.samples(mel, source))
-}
-
-/** Noise in syllables: loud enough to count as speech. */
-function makeSpeechLike(seconds: number): Float32Array {
-  const noise = resample(makeNoise(seconds * 8000, 0.3), 8000, SAMPLE_RATE)
-  return noise.map((sample, i) => sample * Math.sin((Math.PI * 4 * i) / SAMPLE_RATE) ** 2)
-}
-
-/** Milliseconds that all processors together have been busy since the machine started. */
-function busyMs(): number {
-  return os.cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0)
-}
-
-function describeMachine() {
-  const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], {
-    cwd: path.resolve(packageRoot),
-    encoding: 'utf8',
-  })
-  const [cpu] = os.cpus()
-  return {
-    date: new Date().toISOString(),
-    commit: commit.trim(),
-    cpu: cpu?.model.trim(),
-    cores: os.cpus().length,
-    node: process.version,
-  }
 }

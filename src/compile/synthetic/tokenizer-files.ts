@@ -19,7 +19,7 @@ export function writeSyntheticTokenizer(folder: string, vocabularySize: number):
   const write = (name: string, content: unknown) => writeFileSync(path.join(folder, name), JSON.stringify(content))
   write('vocab.json', Object.fromEntries(vocabulary.map((token, id) => [token, id])))
   write('added_tokens.json', Object.fromEntries(added))
-  write('tokenizer_config.json', { added_tokens_decoder: {} })
+  write('tokenizer_config.json', { tokenizer_class: 'GPT2Tokenizer', added_tokens_decoder: {} })
   writeFileSync(path.join(folder, 'merges.txt'), '#version: 0.2\n')
 }
 
