@@ -108,7 +108,9 @@ export const SETTINGS = {
     },
   ),
   BOOTSTRAP_CREDITS: setting(amount.default(10), 'Credits (US dollars) of the account made at the first start.'),
-  ADMIN_TOKEN: setting(optionalText, 'Bearer token that may read `/metrics` from another machine.', { secret: true }),
+  ADMIN_TOKEN: setting(optionalText, 'Bearer token for `/v1/admin`, and for `/metrics` from another machine.', {
+    secret: true,
+  }),
   PRICE_PER_1000_CHARACTERS: setting(amount.default(0.05), 'Credits charged for 1,000 characters of delivered text.'),
   RATE_LIMIT_RPM: setting(
     count(0).default(120),

@@ -15,8 +15,9 @@ const ARROWS: Record<string, readonly string[]> = {
   jobs: ['storage', 'billing'],
   webhooks: ['storage', 'outbound', 'billing'],
   synthesis: ['engine', 'audio', 'billing', 'jobs', 'storage', 'outbound'],
-  http: ['contract', 'synthesis', 'jobs', 'webhooks', 'billing', 'storage'],
-  cli: ['contract', 'audio', 'storage', 'engine', 'compile', 'billing', 'jobs', 'synthesis', 'http', 'main'],
+  admin: ['contract', 'storage', 'billing', 'jobs'],
+  http: ['contract', 'admin', 'synthesis', 'jobs', 'webhooks', 'billing', 'storage'],
+  cli: ['contract', 'audio', 'storage', 'engine', 'compile', 'billing', 'jobs', 'admin', 'synthesis', 'http', 'main'],
 }
 const LEAVES = ['config', 'errors', 'log', 'metrics']
 /** One door per foreign library: the only file (or folder, with a trailing slash) that may import it. */

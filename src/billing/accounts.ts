@@ -1,7 +1,7 @@
 // Accounts and their balance. Owns the table accounts.
 import { sql } from 'kysely'
 import { AppError, invariant } from '../errors.ts'
-import { newId } from '../storage/ids.ts'
+import { isId, newId } from '../storage/ids.ts'
 import type { Database } from '../storage/postgres.ts'
 import { retryTransient } from '../storage/transient.ts'
 import { violatedConstraint } from '../storage/violations.ts'
@@ -13,10 +13,27 @@ export interface Balance {
   readonly heldMicro: number
 }
 
-export interface Account extends Balance {
-  readonly id: string
+/** What whoever runs the server has set for an account. */
+export interface AccountSettings {
   readonly name: string
+  /** Since when its keys are refused. */
+  readonly suspendedAt: Date | null
+  /** Of requests that do not say themselves: `none` forgets text, reference and output as soon as they are not needed. */
+  readonly retention: 'normal' | 'none'
+  /** How long results are kept; null: the server's setting. */
+  readonly resultTtlHours: number | null
+}
+
+export interface Account extends Balance, AccountSettings {
+  readonly id: string
   readonly createdAt: Date
+}
+
+export interface AccountChanges {
+  readonly name?: string | undefined
+  readonly suspended?: boolean | undefined
+  readonly retention?: 'normal' | 'none' | undefined
+  readonly resultTtlHours?: number | null | undefined
 }
 
 /** Creates an account with its first credits. Throws AppError `invalid_parameter` when the name is taken. */
@@ -37,22 +54,57 @@ export async function createAccount(
       select id, 'grant', ${creditsMicro}::bigint, 'first credits' from account where ${creditsMicro}::bigint > 0
     `.execute(db)
   } catch (error) {
-    if (violatedConstraint(error) !== 'accounts_name_key') throw error
-    throw new AppError('invalid_parameter', `There is already an account named ${name}.`, {
-      param: 'name',
-      cause: error,
-    })
+    throw isNameTaken(error) ? nameTaken(name, error) : error
   }
   return id
 }
 
+/** The oldest first. */
 export async function listAccounts(db: Database): Promise<Account[]> {
-  return db
+  return selectAccounts(db).orderBy('created_at').orderBy('id').execute()
+}
+
+/** undefined: there is none. `lock` keeps it as it is until the end of the transaction. */
+export async function findAccount(
+  db: Database,
+  accountId: string,
+  options: { readonly lock?: boolean } = {},
+): Promise<Account | undefined> {
+  if (!isId(accountId)) return undefined
+  return selectAccounts(db)
+    .where('id', '=', accountId)
+    .$if(options.lock === true, (query) => query.forUpdate())
+    .executeTakeFirst()
+}
+
+/** What is undefined stays as it is. Suspending twice keeps the first date. Throws AppError `invalid_parameter` when the name is taken. */
+export async function updateAccount(db: Database, accountId: string, changes: AccountChanges): Promise<void> {
+  const { name, suspended, retention, resultTtlHours } = changes
+  const row = {
+    ...(name === undefined ? {} : { name }),
+    ...(suspended === undefined
+      ? {}
+      : { suspended_at: suspended ? sql<Date>`coalesce(suspended_at, now())` : sql<Date | null>`null` }),
+    ...(retention === undefined ? {} : { retention }),
+    ...(resultTtlHours === undefined ? {} : { result_ttl_hours: resultTtlHours }),
+  }
+  if (Object.keys(row).length === 0) return
+  try {
+    await db.updateTable('accounts').set(row).where('id', '=', accountId).execute()
+  } catch (error) {
+    throw isNameTaken(error) ? nameTaken(name ?? '', error) : error
+  }
+}
+
+const selectAccounts = (db: Database) =>
+  db
     .selectFrom('accounts')
     .select(['id', 'name', 'balance_micro as balanceMicro', 'held_micro as heldMicro', 'created_at as createdAt'])
-    .orderBy('created_at')
-    .execute()
-}
+    .select(['suspended_at as suspendedAt', 'retention', 'result_ttl_hours as resultTtlHours'])
+
+const isNameTaken = (error: unknown): boolean => violatedConstraint(error) === 'accounts_name_key'
+const nameTaken = (name: string, cause: unknown): AppError =>
+  new AppError('invalid_parameter', `There is already an account named ${name}.`, { param: 'name', cause })
 
 /** undefined: there is no such account. */
 export async function findBalance(db: Database, accountId: string): Promise<Balance | undefined> {

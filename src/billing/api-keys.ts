@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { sql } from 'kysely'
 import { AppError } from '../errors.ts'
-import { newId } from '../storage/ids.ts'
+import { isId, newId } from '../storage/ids.ts'
 import type { Database } from '../storage/postgres.ts'
 import { retryTransient } from '../storage/transient.ts'
 import { violatedConstraint } from '../storage/violations.ts'
@@ -14,6 +14,15 @@ export interface NewApiKey {
   readonly key?: string | undefined
   /** Requests per minute; 0 is no limit, absent the server's setting. */
   readonly rateLimitRpm?: number | undefined
+  /** Open requests at the same time; absent, the server's setting. */
+  readonly maxConcurrent?: number | undefined
+}
+
+export interface ApiKeyLimits {
+  /** Requests per minute; 0 is no limit, null the server's setting. */
+  readonly rateLimitRpm?: number | null | undefined
+  /** Open requests at the same time; null: the server's setting. */
+  readonly maxConcurrent?: number | null | undefined
 }
 
 export interface ApiKey {
@@ -23,6 +32,7 @@ export interface ApiKey {
   /** The first characters of the key, to tell it from others. */
   readonly prefix: string
   readonly rateLimitRpm: number | null
+  readonly maxConcurrent: number | null
   readonly createdAt: Date
   /** To the minute. */
   readonly lastUsedAt: Date | null
@@ -57,6 +67,7 @@ export async function createApiKey(db: Database, apiKey: NewApiKey): Promise<{ i
     prefix: prefixOfApiKey(key),
     key_sha256: hashApiKey(key),
     rate_limit_rpm: apiKey.rateLimitRpm ?? null,
+    max_concurrent: apiKey.maxConcurrent ?? null,
   }
   try {
     await db.insertInto('api_keys').values(row).execute()
@@ -73,32 +84,69 @@ export async function createApiKey(db: Database, apiKey: NewApiKey): Promise<{ i
   return { id, key }
 }
 
-/** Whose key this is; undefined for an unknown or revoked one. Notes the use, at most once a minute. */
+/**
+ * Whose key this is; undefined for an unknown or revoked one. Notes the use, at most once a minute.
+ * Throws AppError `forbidden` when its account is suspended.
+ */
 export async function authenticate(db: Database, key: string): Promise<AuthenticatedCaller | undefined> {
-  const statement = sql<AuthenticatedCaller & { rateLimitRpm: number | null }>`
+  const statement = sql<AuthenticatedCaller & { rateLimitRpm: number | null; isSuspended: boolean }>`
     with key as (
-      select id, account_id, rate_limit_rpm, last_used_at from api_keys
+      select api_keys.id, account_id, rate_limit_rpm, last_used_at, suspended_at is not null as is_suspended
+      from api_keys join accounts on accounts.id = account_id
       where key_sha256 = ${hashApiKey(key)} and revoked_at is null
     ), used as (
       update api_keys set last_used_at = now() from key
       where api_keys.id = key.id and (key.last_used_at is null or key.last_used_at < now() - interval '1 minute')
     )
-    select account_id as "accountId", id as "apiKeyId", rate_limit_rpm as "rateLimitRpm" from key
+    select account_id as "accountId", id as "apiKeyId", rate_limit_rpm as "rateLimitRpm", is_suspended as "isSuspended" from key
   `
-  const { rows } = await retryTransient(() => statement.execute(db))
-  return rows[0] && { ...rows[0], rateLimitRpm: rows[0].rateLimitRpm ?? undefined }
+  const row = (await retryTransient(() => statement.execute(db))).rows[0]
+  if (row === undefined) return undefined
+  const { isSuspended, accountId, apiKeyId, rateLimitRpm } = row
+  if (isSuspended) {
+    throw new AppError('forbidden', 'The account of this key is suspended. Ask whoever runs the server.')
+  }
+  return { accountId, apiKeyId, rateLimitRpm: rateLimitRpm ?? undefined }
 }
 
 /** All keys, or those of one account, revoked ones included, oldest first. */
 export async function listApiKeys(db: Database, accountId?: string): Promise<ApiKey[]> {
-  return db
-    .selectFrom('api_keys')
-    .select(['id', 'account_id as accountId', 'name', 'prefix', 'rate_limit_rpm as rateLimitRpm'])
-    .select(['created_at as createdAt', 'last_used_at as lastUsedAt', 'revoked_at as revokedAt'])
+  return selectApiKeys(db)
     .$if(accountId !== undefined, (query) => query.where('account_id', '=', accountId ?? ''))
     .orderBy('created_at')
+    .orderBy('id')
     .execute()
 }
+
+/** undefined: there is none. `lock` keeps it as it is until the end of the transaction. */
+export async function findApiKey(
+  db: Database,
+  id: string,
+  options: { readonly lock?: boolean } = {},
+): Promise<ApiKey | undefined> {
+  if (!isId(id)) return undefined
+  return selectApiKeys(db)
+    .where('id', '=', id)
+    .$if(options.lock === true, (query) => query.forUpdate())
+    .executeTakeFirst()
+}
+
+/** What is undefined stays as it is. */
+export async function limitApiKey(db: Database, id: string, limits: ApiKeyLimits): Promise<void> {
+  const { rateLimitRpm, maxConcurrent } = limits
+  const row = {
+    ...(rateLimitRpm === undefined ? {} : { rate_limit_rpm: rateLimitRpm }),
+    ...(maxConcurrent === undefined ? {} : { max_concurrent: maxConcurrent }),
+  }
+  if (Object.keys(row).length > 0) await db.updateTable('api_keys').set(row).where('id', '=', id).execute()
+}
+
+const selectApiKeys = (db: Database) =>
+  db
+    .selectFrom('api_keys')
+    .select(['id', 'account_id as accountId', 'name', 'prefix', 'rate_limit_rpm as rateLimitRpm'])
+    .select(['max_concurrent as maxConcurrent', 'created_at as createdAt', 'last_used_at as lastUsedAt'])
+    .select('revoked_at as revokedAt')
 
 /**
  * Revokes the key with this id, or the only one with this prefix; it is refused from the next request on. Returns its id; undefined when

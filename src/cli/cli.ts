@@ -5,16 +5,21 @@ import { ConfigError, version } from '../config.ts'
 import { BundleError } from '../engine/bundle.ts'
 import { AppError } from '../errors.ts'
 import { BlobStoreError } from '../storage/blobs.ts'
+import { accountsCommand } from './commands/accounts.ts'
+import { auditCommand } from './commands/audit.ts'
 import { backupCommand } from './commands/backup.ts'
 import { compileCommand } from './commands/compile.ts'
 import { creditsCommand } from './commands/credits.ts'
 import { doctorCommand } from './commands/doctor.ts'
+import { jobsCommand } from './commands/jobs.ts'
 import { keysCommand } from './commands/keys.ts'
 import { pullCommand } from './commands/pull.ts'
 import { serveCommand } from './commands/serve.ts'
 import { speakCommand } from './commands/speak.ts'
+import { usageCommand } from './commands/usage.ts'
 import { voicesCommand } from './commands/voices.ts'
 import { workerCommand } from './commands/worker.ts'
+import { workersCommand } from './commands/workers.ts'
 import { UsageError } from './usage-error.ts'
 
 const EXAMPLES = `
@@ -28,6 +33,7 @@ Examples:
   $ chatterbox pull turbo                                   download and compile Chatterbox-Turbo
   $ chatterbox keys create "mobile app"                     an API key, shown once
   $ chatterbox backup /backups/monday                       database and outputs, beside a running server
+  $ chatterbox usage --by account                           what was used and paid in the last 30 days
   $ chatterbox doctor                                       is everything in order?
 
 Settings come from the environment; docs/settings.md lists them.`
@@ -47,9 +53,14 @@ for (const command of [
   voicesCommand,
   pullCommand,
   compileCommand,
+  accountsCommand,
   keysCommand,
   creditsCommand,
   backupCommand,
+  jobsCommand,
+  workersCommand,
+  usageCommand,
+  auditCommand,
   doctorCommand,
 ])
   program.addCommand(command())

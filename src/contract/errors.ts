@@ -69,8 +69,8 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorContract>> = {
   },
   forbidden: {
     status: 403,
-    when: 'The route is for whoever runs the server, such as `/metrics` from another machine.',
-    remedy: 'Send the token that the route asks for.',
+    when: 'The account of the key is suspended, or the route is for whoever runs the server: `/v1/admin/…`, and `/metrics` from another machine.',
+    remedy: 'Send the token that the route asks for; ask whoever runs the server why the account is suspended.',
   },
   model_not_found: {
     status: 404,

@@ -54,11 +54,17 @@ function operation(operationId: string, route: RouteContract): JsonObject {
       schema: { type: 'string' },
     })),
   ]
-  const security = { key: [{ apiKey: [] }, { bearer: [] }], operator: [{}, { operator: [] }], anyone: [] }[route.access]
+  const security = {
+    key: [{ apiKey: [] }, { bearer: [] }],
+    operator: [{}, { operator: [] }],
+    admin: [{ operator: [] }],
+    anyone: [],
+  }[route.access]
   return {
     operationId,
     summary: route.summary,
     ...(route.description ? { description: route.description } : {}),
+    ...(route.access === 'admin' ? { tags: ['admin'] } : {}),
     security,
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(route.body ? { requestBody: requestBody(route.body) } : {}),

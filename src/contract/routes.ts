@@ -2,6 +2,8 @@
 import { z } from 'zod'
 import type { ErrorCode } from '../errors.ts'
 import { creditsSchema } from './account.ts'
+import { ADMIN_SCHEMAS } from './admin.ts'
+import { ADMIN_ROUTES } from './admin-routes.ts'
 import { errorBodySchema } from './errors.ts'
 import { MODEL_SLUG } from './models.ts'
 import {
@@ -16,6 +18,7 @@ import {
 import { asyncSpeechSchema, OUTPUT_FORMATS, speechSchema } from './speech.ts'
 import { studioFactsSchema, studioSignInSchema } from './studio.ts'
 import { uploadedSchema, uploadSchema } from './uploads.ts'
+import { usageQuerySchema, usageSchema } from './usage.ts'
 import {
   createdWebhookSchema,
   deliveryListSchema,
@@ -58,7 +61,10 @@ export const SCHEMAS = {
   Health: healthSchema,
   StudioFacts: studioFactsSchema,
   StudioSignIn: studioSignInSchema,
+  UsageQuery: usageQuerySchema,
+  Usage: usageSchema,
   Error: errorBodySchema,
+  ...ADMIN_SCHEMAS,
 } as const satisfies Record<string, z.ZodType>
 export type SchemaName = keyof typeof SCHEMAS
 
@@ -72,14 +78,14 @@ export interface ResponseContract {
 }
 
 export interface RouteContract {
-  readonly method: 'GET' | 'POST' | 'DELETE'
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   readonly path: string
   /** Further paths with the same meaning, which documentation mentions and clients should not start with. */
   readonly alsoAt?: readonly string[]
   readonly summary: string
   readonly description?: string
-  /** `key`: an API key. `operator`: this machine itself, or ADMIN_TOKEN. `anyone`: no credential. */
-  readonly access: 'key' | 'operator' | 'anyone'
+  /** `key`: an API key. `operator`: this machine itself, or ADMIN_TOKEN. `admin`: ADMIN_TOKEN, always. `anyone`: no credential. */
+  readonly access: 'key' | 'operator' | 'admin' | 'anyone'
   /** Each call takes one request from the key's limit for this route, or for all routes with this word. */
   readonly rateLimited?: true | 'speech'
   /** Called by programs that run the server and by browsers, not by clients of the API. */
@@ -277,6 +283,18 @@ export const ROUTES = {
     access: 'key',
     responses: { 200: { description: 'The balance.', json: ['Credits'] } },
     errors: ['credits_not_found'],
+  },
+  usage: {
+    method: 'GET',
+    path: '/v1/usage',
+    summary: 'Read what was used',
+    description:
+      'Requests, characters, seconds of audio and cost of the account, by day, key or model. Never rate-limited.',
+    curl: `curl "$BASE/v1/usage?from=2026-11-01&group_by=day" -H "x-api-key: $KEY"`,
+    access: 'key',
+    query: 'UsageQuery',
+    responses: { 200: { description: 'The sums.', json: ['Usage'] } },
+    errors: ['invalid_parameter'],
   },
   upload: {
     method: 'POST',
@@ -479,6 +497,7 @@ export const ROUTES = {
     responses: { 200: { description: 'Prometheus text format.', media: ['text/plain'] } },
     errors: ['forbidden'],
   },
+  ...ADMIN_ROUTES,
 } as const satisfies Record<string, RouteContract>
 
 export type RouteName = keyof typeof ROUTES
@@ -486,7 +505,8 @@ export type RouteName = keyof typeof ROUTES
 /** Everything a route can be refused with, in the order in which it is checked. */
 export function errorsOf(route: RouteContract): ErrorCode[] {
   const codes: ErrorCode[] = [
-    ...(route.access === 'key' ? (['missing_api_key', 'invalid_api_key'] as const) : []),
+    ...(route.access === 'key' ? (['missing_api_key', 'invalid_api_key', 'forbidden'] as const) : []),
+    ...(route.access === 'admin' ? (['forbidden'] as const) : []),
     ...(route.rateLimited ? (['rate_limit_exceeded'] as const) : []),
     ...(route.body
       ? ([

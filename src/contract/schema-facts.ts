@@ -18,6 +18,7 @@ interface JsonSchema {
   readonly maxLength?: number
   readonly enum?: readonly string[]
   readonly items?: JsonSchema
+  readonly anyOf?: readonly JsonSchema[]
   readonly properties?: Readonly<Record<string, JsonSchema>>
   readonly required?: readonly string[]
   readonly examples?: readonly unknown[]
@@ -39,6 +40,11 @@ export function describeSchema(schema: SchemaName): { description: string; examp
 }
 
 function typeFacts(field: JsonSchema): string[] {
+  const [value, ...others] = field.anyOf?.filter(({ type }) => type !== 'null') ?? []
+  if (value && others.length === 0) {
+    const [type, ...facts] = typeFacts(value)
+    return [`${type} or null`, ...facts]
+  }
   const { minimum, maximum, maxLength } = field
   // The range of a seed is that of JSON's integers: no limit a person needs to read.
   const isBounded = minimum !== undefined && maximum !== undefined && maximum < Number.MAX_SAFE_INTEGER

@@ -5,6 +5,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { MODEL_SLUG, RETIRED_MODELS } from '../contract/models.ts'
 import { ROUTES, type RouteContract, type RouteName } from '../contract/routes.ts'
 import { AppError } from '../errors.ts'
+import { requireAdminToken } from './admin-token.ts'
 import { requireApiKey } from './authenticate.ts'
 import { requireContentType } from './body.ts'
 import { answerPreflight } from './cors.ts'
@@ -38,6 +39,7 @@ export function addRoutes(app: FastifyInstance, services: Services, handlers: Ha
 function admission(name: string, route: RouteContract, services: Services) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     if (route.access === 'key') await requireApiKey(services.db, request)
+    if (route.access === 'admin') requireAdminToken(services.config, request)
     if (route.rateLimited) await limitRate(services, limitName(name, route.rateLimited), request, reply)
     if (route.body) requireContentType(request, route.body.multipartFile !== undefined)
   }

@@ -25,11 +25,12 @@ export interface NewJob {
   readonly holdMicro: number
   /** Same key and hash: the same job. */
   readonly idempotency?: { readonly key: string; readonly requestHash: string } | undefined
+  /** How long the job and its output are kept, unless its account has a time of its own. */
   readonly ttlHours: number
   /** Claims whose worker was lost or crashed, before the job is given up. */
   readonly maxAttempts: number
   readonly webhookUrl?: string | undefined
-  /** Default: `normal`. */
+  /** Default: the account's. */
   readonly retention?: Retention | undefined
   /** Paid by the piece, with `commitPiece`; `completeJob` then charges nothing. Default: false. */
   readonly stream?: boolean | undefined
@@ -72,10 +73,10 @@ async function addJob(db: Database, job: NewJob): Promise<Answer> {
   // The account is locked first: the limit of a key is counted behind that lock, and an account's turns are in the order of its jobs.
   const statement = sql<Selectable<JobsTable> & { queue_is_full: boolean; key_is_full: boolean }>`
     with account as materialized (
-      select id, ${TURNS[mode]} as turn from accounts where id = ${job.accountId} for update
+      select id, ${TURNS[mode]} as turn, retention, result_ttl_hours from accounts where id = ${job.accountId} for update
     ), room as materialized (
       select
-        account.turn,
+        account.turn, account.retention, account.result_ttl_hours,
         ${fullAt}::int is not null and (
           select count(*) from (select from jobs where state = 'queued' and mode = 'sync' and run_at is null limit ${fullAt}::int) as waiting
         ) >= ${fullAt}::int as queue_is_full,
@@ -95,8 +96,8 @@ async function addJob(db: Database, job: NewJob): Promise<Answer> {
         ${job.inputBlobKey ?? null}, ${characters},
         greatest(turn, (select last_value from ${CLOCKS[mode]})) + greatest(1, ${characters}::int),
         ${job.holdMicro}, ${job.idempotency?.key ?? null}, ${job.idempotency?.requestHash ?? null},
-        now() + ${job.ttlHours} * interval '1 hour', ${job.maxAttempts}, ${job.webhookUrl ?? null},
-        ${job.retention ?? 'normal'}, ${job.stream ?? false}
+        now() + coalesce(result_ttl_hours, ${job.ttlHours}::int) * interval '1 hour', ${job.maxAttempts}, ${job.webhookUrl ?? null},
+        coalesce(${job.retention ?? null}::text, retention), ${job.stream ?? false}
       from room where not queue_is_full and not key_is_full
       on conflict do nothing
       returning *

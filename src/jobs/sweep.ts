@@ -9,6 +9,7 @@ import { giveBack } from './lease.ts'
 import { notifyChanged, notifyQueued } from './notify.ts'
 import { INPUTS_FOLDER, OUTPUTS_FOLDER } from './outputs.ts'
 import { PIECES_FOLDER } from './pieces.ts'
+import { isDead } from './requeue.ts'
 import { settlement } from './settlement.ts'
 
 const BATCH = 1000
@@ -78,13 +79,17 @@ export async function removeExpired(db: Database, blobs: Blobs): Promise<number>
   return keys.length
 }
 
-/** Removes the recordings that came with requests which have ended. Returns how many. */
+/**
+ * Removes the recordings that came with requests which have ended; those of dead jobs stay as long as the jobs, to be tried again with.
+ * Returns how many.
+ */
 export async function removeInputs(db: Database, blobs: Blobs): Promise<number> {
   const ended = await db
     .selectFrom('jobs')
     .select(['id', 'input_blob_key as blobKey'])
     .where('input_blob_key', 'is not', null)
     .where('state', 'in', ['completed', 'failed', 'cancelled'])
+    .where(sql<boolean>`not ${isDead}`)
     .limit(BATCH)
     .execute()
   if (ended.length === 0) return 0

@@ -1,7 +1,7 @@
 // The tables of migrations/ as types. Each belongs to one room, and only that room names it in SQL: accounts, api_keys, ledger and
 // rate_limits to billing (jobs moves the money of its jobs in its own statements, and keeps the turns), jobs, job_pieces, job_events,
-// workers and usage_days to jobs, uploads to storage, the webhook tables to webhooks (which also empties job_events, and reads in jobs
-// where a request wants its webhook).
+// workers and usage_days to jobs, uploads to storage, audit_log to admin, the webhook tables to webhooks (which also empties job_events,
+// and reads in jobs where a request wants its webhook).
 import type { Generated } from 'kysely'
 
 interface AccountsTable {
@@ -11,6 +11,9 @@ interface AccountsTable {
   held_micro: Generated<number>
   sync_turn: Generated<number>
   async_turn: Generated<number>
+  suspended_at: Date | null
+  retention: Generated<'normal' | 'none'>
+  result_ttl_hours: number | null
   created_at: Generated<Date>
 }
 
@@ -179,6 +182,19 @@ interface WebhookAttemptsTable {
   error: string | null
 }
 
+interface AuditLogTable {
+  id: Generated<number>
+  at: Generated<Date>
+  actor: string
+  action: string
+  target_kind: 'account' | 'key' | 'job'
+  target_id: string
+  account_id: string
+  note: string | null
+  before: unknown
+  after: unknown
+}
+
 interface RateLimitsTable {
   subject: string
   arrival_us: number
@@ -194,6 +210,7 @@ export interface Tables {
   job_events: JobEventsTable
   workers: WorkersTable
   usage_days: UsageDaysTable
+  audit_log: AuditLogTable
   rate_limits: RateLimitsTable
   webhooks: WebhooksTable
   webhook_secrets: WebhookSecretsTable

@@ -4,7 +4,10 @@ import { errorsOf, HEADERS, REQUEST_HEADERS, ROUTES, type RouteContract } from '
 import { describeSchema, fieldsOf } from '../../src/contract/schema-facts.ts'
 
 export function apiPage(): string {
-  const routes = Object.values<RouteContract>(ROUTES).filter((route) => !route.undocumented)
+  const documented = Object.values<RouteContract>(ROUTES).filter((route) => !route.undocumented)
+  const [routes, adminRoutes] = [false, true].map((isAdmin) =>
+    documented.filter((route) => (route.access === 'admin') === isAdmin),
+  )
   return `<!-- Made from src/contract; a test compares. -->
 # API
 
@@ -23,11 +26,20 @@ BASE=http://localhost:8080
 KEY=your-key
 \`\`\`
 
-${routes.map(routeSection).join('\n')}`
+${routes?.map(routeSection).join('\n')}
+# For whoever runs the server
+
+These routes need \`Authorization: Bearer\` with the setting [\`ADMIN_TOKEN\`](settings.md#admin_token), from the machine itself as well: behind a
+proxy everybody comes from the machine itself. Without that setting they answer 403. \`chatterbox accounts\`, \`keys\`, \`credits\`, \`jobs\`,
+\`workers\`, \`usage\` and \`audit\` do the same on the command line, with \`--json\` to the same JSON.
+
+${adminRoutes?.map(routeSection).join('\n')}`
 }
 
 function routeSection(route: RouteContract): string {
-  const access = { key: 'Needs a key.', operator: '', anyone: 'Needs no key.' }[route.access]
+  const access = { key: 'Needs a key.', operator: '', admin: 'Needs `ADMIN_TOKEN`.', anyone: 'Needs no key.' }[
+    route.access
+  ]
   const limited = route.rateLimited ? ' Takes one request from the rate limit of the key.' : ''
   return [
     `## ${route.method} ${route.path}\n`,

@@ -1,11 +1,12 @@
 // Accounts with money and a key, and jobs for them.
 import { createHash } from 'node:crypto'
+import { sql } from 'kysely'
 import { createAccount } from '../../src/billing/accounts.ts'
 import { createApiKey } from '../../src/billing/api-keys.ts'
 import type { JobOutput } from '../../src/jobs/job.ts'
 import { makeOutputBlobKey } from '../../src/jobs/outputs.ts'
 import type { NewRunningJob } from '../../src/jobs/start.ts'
-import type { NewJob } from '../../src/jobs/submit.ts'
+import { type NewJob, submitJob } from '../../src/jobs/submit.ts'
 import { newId } from '../../src/storage/ids.ts'
 import type { Database } from '../../src/storage/postgres.ts'
 
@@ -58,4 +59,20 @@ export function makeOutput(jobId: string, bytes: Uint8Array = Buffer.from('audio
     sha256: createHash('sha256').update(bytes).digest('hex'),
     audioSeconds: 1.5,
   }
+}
+
+/** A job that has failed with its attempts used up, though no worker has ever seen it. Returns its id. */
+export async function addDeadJob(db: Database, account: TestAccount): Promise<string> {
+  const job = makeQueuedJob(account, { mode: 'async', maxAttempts: 1 })
+  await db.transaction().execute(async (transaction) => {
+    await submitJob(transaction, job)
+    await sql`
+      with dead as (
+        update jobs set state = 'failed', attempts = 1, finished_at = now(),
+          error_code = 'unavailable', error_message = 'Its worker is gone.'
+        where id = ${job.id} returning account_id, hold_micro
+      )
+      update accounts set held_micro = held_micro - hold_micro from dead where id = account_id`.execute(transaction)
+  })
+  return job.id
 }

@@ -1,15 +1,17 @@
 // `chatterbox credits`: what an account has, what it spent, and giving it more.
 import { Command, InvalidArgumentError } from 'commander'
-import { findBalance } from '../../billing/accounts.ts'
-import { grantCredits } from '../../billing/ledger.ts'
+import { changeCredits } from '../../admin/accounts.ts'
+import { describeAccount } from '../../admin/describe.ts'
+import { findAccount as findAccountById } from '../../billing/accounts.ts'
 import { formatCredits, microFromCredits } from '../../billing/prices.ts'
 import { findAccount } from '../account.ts'
 import { withDatabase } from '../database.ts'
+import { jsonOption, lineOfText, operatorAt, printJson } from '../operator.ts'
 
 const amount = (value: string): number => {
   const number = Number(value)
-  if (!Number.isFinite(number) || number === 0)
-    throw new InvalidArgumentError('It must be a number of credits other than 0.')
+  if (value.trim() === '' || !(Math.abs(number) <= 1_000_000) || microFromCredits(number) === 0)
+    throw new InvalidArgumentError('It must be a number of credits other than 0, at most 1000000.')
   return microFromCredits(number)
 }
 
@@ -20,10 +22,12 @@ export const creditsCommand = (): Command =>
       new Command('show')
         .description('Balance, and what requests in flight hold of it.')
         .option('--account <id>', 'account, where there are several')
-        .action((options: { account?: string }) =>
+        .addOption(jsonOption())
+        .action((options: { account?: string; json?: boolean }) =>
           withDatabase(async (db) => {
             const accountId = await findAccount(db, options.account)
-            const balance = await findBalance(db, accountId)
+            const balance = await findAccountById(db, accountId)
+            if (options.json && balance) return printJson(describeAccount(balance))
             console.log(
               `${formatCredits(balance?.balanceMicro ?? 0)} credits, ${formatCredits(balance?.heldMicro ?? 0)} held`,
             )
@@ -32,15 +36,17 @@ export const creditsCommand = (): Command =>
     )
     .addCommand(
       new Command('grant')
-        .description('Add credits; a negative amount takes them away.')
+        .description('Add credits; a negative amount, after --, takes them away.')
         .argument('<amount>', 'in credits', amount)
         .option('--account <id>', 'account, where there are several')
-        .option('--note <text>', 'why, for the ledger', 'granted by the operator')
-        .action((amountMicro: number, options: { account?: string; note: string }) =>
+        .option('--note <text>', 'why, for the ledger and the audit log', lineOfText(500), 'granted by the operator')
+        .addOption(jsonOption())
+        .action((amountMicro: number, options: { account?: string; note: string; json?: boolean }) =>
           withDatabase(async (db) => {
             const accountId = await findAccount(db, options.account)
-            const { balanceMicro } = await grantCredits(db, accountId, amountMicro, options.note)
-            console.log(`${formatCredits(balanceMicro)} credits`)
+            const account = await changeCredits(operatorAt(db), accountId, amountMicro, options.note)
+            if (options.json) return printJson(describeAccount(account))
+            console.log(`${formatCredits(account.balanceMicro)} credits`)
           }),
         ),
     )

@@ -20,7 +20,9 @@ export interface PageFacts {
 }
 
 export function docsPage({ baseUrl, version, model }: PageFacts): Markup {
-  const routes = Object.entries<RouteContract>(ROUTES).filter(([, route]) => !route.undocumented)
+  const routes = Object.entries<RouteContract>(ROUTES).filter(
+    ([, route]) => !route.undocumented && route.access !== 'admin', // those are in docs/api.md and in the OpenAPI document
+  )
   return html`<div class="frame">
 <header>
 <h1>chatterbox-serverless API</h1>
@@ -53,7 +55,9 @@ ${command(`BASE=${baseUrl}\nKEY=your-key`)}
 }
 
 function routeSection(name: string, route: RouteContract): Markup {
-  const access = { key: 'API key', operator: 'this machine, or ADMIN_TOKEN', anyone: 'no key' }[route.access]
+  const access = { key: 'API key', operator: 'this machine, or ADMIN_TOKEN', admin: 'ADMIN_TOKEN', anyone: 'no key' }[
+    route.access
+  ]
   return html`<section id="${name}">
 <h2>${route.summary}</h2>
 <div class="route"><span class="verb ${route.method}">${route.method}</span> <code class="path">${route.path}</code> <span class="tag">${access}</span>${route.rateLimited ? html` <span class="tag">rate-limited</span>` : undefined}</div>

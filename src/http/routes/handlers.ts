@@ -2,6 +2,7 @@
 import type { Handlers } from '../routing.ts'
 import type { Services } from '../services.ts'
 import { findCredits } from './account.ts'
+import { buildAdminHandlers } from './admin.ts'
 import { cancelRequest } from './cancel.ts'
 import { downloadOutput, downloadUpload } from './downloads.ts'
 import { alive, ready, showMetrics } from './operations.ts'
@@ -11,6 +12,7 @@ import { speak } from './speak.ts'
 import { showStudio, showStudioFacts, showStudioFile, signInToStudio } from './studio.ts'
 import { submit } from './submit.ts'
 import { upload } from './uploads.ts'
+import { findUsage } from './usage.ts'
 import { listDeliveries, replayDelivery } from './webhook-deliveries.ts'
 import {
   createWebhook,
@@ -32,6 +34,7 @@ export function buildHandlers(services: Services): Handlers {
     findRequest: findRequest(services),
     downloadOutput: downloadOutput(services),
     findCredits: findCredits(services),
+    usage: findUsage(services),
     upload: upload(services),
     downloadUpload: downloadUpload(services),
     createWebhook: createWebhook(services),
@@ -52,5 +55,6 @@ export function buildHandlers(services: Services): Handlers {
     alive: alive(),
     ready: ready(services),
     metrics: showMetrics(services),
+    ...buildAdminHandlers(services),
   }
 }

@@ -1,10 +1,9 @@
 // For whoever runs the server: is it alive, is it ready, how is it doing.
-import { timingSafeEqual } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
 import type { Config } from '../../config.ts'
 import { KNOWN_TEXTS } from '../../contract/errors.ts'
 import { AppError } from '../../errors.ts'
-import { readBearer } from '../authenticate.ts'
+import { carriesAdminToken } from '../admin-token.ts'
 import { isLocalCaller } from '../local-caller.ts'
 import type { Handler } from '../routing.ts'
 import type { Services } from '../services.ts'
@@ -33,13 +32,6 @@ export function showMetrics({ config, metrics }: Pick<Services, 'config' | 'metr
   }
 }
 
-function mayReadMetrics({ ADMIN_TOKEN }: Config, request: FastifyRequest): boolean {
-  const token = readBearer(request)
-  if (ADMIN_TOKEN !== undefined && token !== undefined && isSameSecret(token, ADMIN_TOKEN)) return true
-  return isLocalCaller(request)
-}
-
-function isSameSecret(a: string, b: string): boolean {
-  const [left, right] = [Buffer.from(a), Buffer.from(b)]
-  return left.length === right.length && timingSafeEqual(left, right)
+function mayReadMetrics(config: Config, request: FastifyRequest): boolean {
+  return carriesAdminToken(config, request) || isLocalCaller(request)
 }

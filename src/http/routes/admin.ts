@@ -1,0 +1,167 @@
+// /v1/admin: accounts, keys, credits, jobs, workers, usage and the audit log, for whoever has ADMIN_TOKEN. routing.ts asks for it.
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { z } from 'zod'
+import { changeAccount, changeCredits, createAccount } from '../../admin/accounts.ts'
+import { changeApiKeyLimits, createApiKey, revokeApiKey } from '../../admin/api-keys.ts'
+import { listAudit, type Operator } from '../../admin/audit-log.ts'
+import {
+  describeAccount,
+  describeApiKey,
+  describeAuditEntry,
+  describeJob,
+  describeJobDetail,
+  describeWorkers,
+} from '../../admin/describe.ts'
+import { cancelJob, requeueJob, requireJob } from '../../admin/jobs.ts'
+import { reportUsage } from '../../admin/usage-report.ts'
+import { findAccount, listAccounts } from '../../billing/accounts.ts'
+import { listApiKeys } from '../../billing/api-keys.ts'
+import { microFromCredits } from '../../billing/prices.ts'
+import {
+  accountChangesSchema,
+  auditQuerySchema,
+  creditChangeSchema,
+  jobQuerySchema,
+  keyLimitsSchema,
+  keyQuerySchema,
+  newAccountSchema,
+  newKeySchema,
+} from '../../contract/admin.ts'
+import { adminUsageQuerySchema } from '../../contract/usage.ts'
+import { AppError } from '../../errors.ts'
+import { findJob } from '../../jobs/job.ts'
+import { type JobPlace, listJobs } from '../../jobs/list.ts'
+import { findWorkers } from '../../jobs/workers.ts'
+import { isId } from '../../storage/ids.ts'
+import type { ParsedBody } from '../body.ts'
+import { readRequestId } from '../request-id.ts'
+import type { Handlers } from '../routing.ts'
+import type { Services } from '../services.ts'
+import { validate } from '../validate.ts'
+
+type AdminRoute = Extract<keyof Handlers, `admin${string}`>
+
+export function buildAdminHandlers({ db }: Services): Pick<Handlers, AdminRoute> {
+  const operatorOf = (request: FastifyRequest): Operator => ({ db, actor: `api:${request.ip}` })
+  /** Nothing of this belongs into a cache. */
+  const answer =
+    (handle: (request: FastifyRequest) => Promise<unknown>) => async (request: FastifyRequest, reply: FastifyReply) => {
+      reply.header('cache-control', 'no-store')
+      return handle(request)
+    }
+
+  return {
+    adminListAccounts: answer(async () => ({ accounts: (await listAccounts(db)).map(describeAccount) })),
+    adminCreateAccount: answer(async (request) => {
+      const { name, credits, retention, result_ttl_hours: resultTtlHours } = readBody(newAccountSchema, request)
+      const creditsMicro = microFromCredits(credits)
+      return describeAccount(
+        await createAccount(operatorOf(request), { name, creditsMicro, retention, resultTtlHours }),
+      )
+    }),
+    adminFindAccount: answer(async (request) => {
+      const account = await findAccount(db, idOf(request))
+      if (!account) throw new AppError('not_found', 'There is no such account.')
+      return describeAccount(account)
+    }),
+    adminChangeAccount: answer(async (request) => {
+      const { result_ttl_hours: resultTtlHours, ...changes } = readBody(accountChangesSchema, request)
+      return describeAccount(await changeAccount(operatorOf(request), idOf(request), { ...changes, resultTtlHours }))
+    }),
+    adminChangeCredits: answer(async (request) => {
+      const { amount, note } = readBody(creditChangeSchema, request)
+      return describeAccount(await changeCredits(operatorOf(request), idOf(request), microFromCredits(amount), note))
+    }),
+
+    adminListKeys: answer(async (request) => {
+      const { account } = validate(keyQuerySchema, request.query)
+      return { keys: (await listApiKeys(db, account)).map(describeApiKey) }
+    }),
+    adminCreateKey: answer(async (request) => {
+      const body = readBody(newKeySchema, request)
+      const { apiKey, key } = await createApiKey(operatorOf(request), {
+        accountId: body.account,
+        name: body.name,
+        rateLimitRpm: body.rate_limit_rpm ?? undefined,
+        maxConcurrent: body.max_concurrent ?? undefined,
+      })
+      return { ...describeApiKey(apiKey), key }
+    }),
+    adminChangeKey: answer(async (request) => {
+      const { rate_limit_rpm: rateLimitRpm, max_concurrent: maxConcurrent } = readBody(keyLimitsSchema, request)
+      return describeApiKey(
+        await changeApiKeyLimits(operatorOf(request), idOf(request), { rateLimitRpm, maxConcurrent }),
+      )
+    }),
+    adminRevokeKey: answer(async (request) =>
+      describeApiKey(await revokeApiKey(operatorOf(request), keyIdOf(request))),
+    ),
+
+    adminListJobs: answer(async (request) => {
+      const query = validate(jobQuerySchema, request.query)
+      const { jobs, next } = await listJobs(
+        db,
+        {
+          state: query.state,
+          mode: query.mode,
+          accountId: query.account,
+          createdAfter: query.created_after === undefined ? undefined : new Date(query.created_after),
+          createdBefore: query.created_before === undefined ? undefined : new Date(query.created_before),
+        },
+        { limit: query.limit, after: query.cursor === undefined ? undefined : readJobPlace(query.cursor) },
+      )
+      return { jobs: jobs.map(describeJob), next: next ? `${next.createdUs}-${next.id}` : null }
+    }),
+    adminFindJob: answer(async (request) => {
+      const job = await requireJob(db, jobIdOf(request))
+      return describeJobDetail(job, await findJob(db, undefined, job.id))
+    }),
+    adminCancelJob: answer(async (request) => describeJob(await cancelJob(operatorOf(request), jobIdOf(request)))),
+    adminRequeueJob: answer(async (request) => describeJob(await requeueJob(operatorOf(request), jobIdOf(request)))),
+
+    adminListWorkers: answer(async () => describeWorkers(await findWorkers(db))),
+    adminUsage: answer(async (request) => {
+      const { from, to, group_by: groupBy, account } = validate(adminUsageQuerySchema, request.query)
+      return reportUsage(db, { accountId: account, from, to, groupBy })
+    }),
+    adminAudit: answer(async (request) => {
+      const { account, target, limit, cursor } = validate(auditQuerySchema, request.query)
+      const filter = { accountId: account, targetId: target }
+      const olderThan = cursor === undefined ? undefined : readAuditPlace(cursor)
+      const { entries, next } = await listAudit(db, filter, { limit, olderThan })
+      return { entries: entries.map(describeAuditEntry), next: next === undefined ? null : String(next) }
+    }),
+  }
+}
+
+/** Routes with such a body take JSON alone. */
+function readBody<T extends z.ZodType>(schema: T, request: FastifyRequest): z.output<T> {
+  const body = request.body as ParsedBody
+  return validate(schema, body.kind === 'json' ? body.value : {})
+}
+
+const idOf = (request: FastifyRequest): string => (request.params as { id: string }).id
+
+/** Over HTTP a key is named by its id alone, which cannot be mistaken. */
+function keyIdOf(request: FastifyRequest): string {
+  const id = idOf(request)
+  if (!isId(id)) throw new AppError('not_found', 'There is no such API key.')
+  return id
+}
+
+/** With the dashes of a UUID too, as callers may have it. */
+const jobIdOf = (request: FastifyRequest): string => readRequestId(idOf(request)) ?? ''
+
+function readJobPlace(cursor: string): JobPlace {
+  const match = /^(\d{1,16})-([0-9a-f]{32})$/.exec(cursor)
+  if (!match?.[1] || !match[2]) throw wrongCursor()
+  return { createdUs: Number(match[1]), id: match[2] }
+}
+
+function readAuditPlace(cursor: string): number {
+  if (!/^\d{1,15}$/.test(cursor)) throw wrongCursor()
+  return Number(cursor)
+}
+
+const wrongCursor = (): AppError =>
+  new AppError('invalid_parameter', 'cursor must be the `next` of the page before.', { param: 'cursor' })
