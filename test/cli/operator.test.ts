@@ -150,7 +150,7 @@ test('every change of the command line is in the audit log, with who made it and
   }
   assert.ok(entries.every(({ actor }) => actor === `cli:${os.userInfo().username}@${os.hostname()}`))
   const table = await runWell('audit')
-  assert.match(table, /credits\.grant +acme +balance_micro: 3000000 → 5000000 “invoice 7”$/m)
+  assert.match(table, /credits\.grant +acme +credits: 3\.0 → 5\.0 “invoice 7”$/m)
 })
 
 test('what is wrong is one line, and nothing has happened', async () => {

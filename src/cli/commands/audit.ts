@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { type AuditEntry, listAudit } from '../../admin/audit-log.ts'
 import { describeAuditEntry } from '../../admin/describe.ts'
 import { listAccounts } from '../../billing/accounts.ts'
+import { formatCredits } from '../../billing/prices.ts'
 import { findAccount } from '../account.ts'
 import { withDatabase } from '../database.ts'
 import { jsonOption, lineOfText, minute, printJson, wholeNumber } from '../operator.ts'
@@ -49,9 +50,16 @@ function changesOf({ before, after }: AuditEntry): string {
   return Object.entries(after)
     .filter(([name, value]) => (from === null ? value !== null : JSON.stringify(from[name]) !== JSON.stringify(value)))
     .map(([name, value]) =>
-      from === null ? `${name}: ${show(value)}` : `${name}: ${show(from[name])} → ${show(value)}`,
+      from === null
+        ? `${wordOf(name)}: ${show(name, value)}`
+        : `${wordOf(name)}: ${show(name, from[name])} → ${show(name, value)}`,
     )
     .join(', ')
 }
 
-const show = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value ?? null))
+const wordOf = (name: string): string => (name === 'balance_micro' ? 'credits' : name)
+
+function show(name: string, value: unknown): string {
+  if (name === 'balance_micro' && typeof value === 'number') return formatCredits(value)
+  return typeof value === 'string' ? value : JSON.stringify(value ?? null)
+}
