@@ -5,7 +5,7 @@ import type { Database } from '../storage/postgres.ts'
 import { retryTransient } from '../storage/transient.ts'
 import { findJob, type Job } from './job.ts'
 import { notifyChanged } from './notify.ts'
-import { scrubbedRequest, settlement } from './settlement.ts'
+import { cancelling, settlement } from './settlement.ts'
 
 /**
  * Cancels a job: one that waits at once, its hold released; one that runs as soon as its worker sees it, at the next piece, renewal or signal,
@@ -16,12 +16,7 @@ export async function cancelJob(db: Database, accountId: string | undefined, id:
   const ofAccount = accountId === undefined ? sql`true` : sql`account_id = ${accountId}`
   const statement = sql<{ id: string }>`
     with asked as (
-      update jobs set
-        cancel_requested = true,
-        state = case state when 'queued' then 'cancelled' else state end,
-        finished_at = case state when 'queued' then now() end,
-        run_at = case state when 'queued' then null else run_at end,
-        request = case state when 'queued' then ${scrubbedRequest} else request end
+      update jobs set ${cancelling}
       where id = ${id} and ${ofAccount} and state in ('queued', 'running')
       returning *
     ), ended as (

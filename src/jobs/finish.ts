@@ -5,8 +5,8 @@ import type { ErrorCode } from '../errors.ts'
 import { newId } from '../storage/ids.ts'
 import type { Database } from '../storage/postgres.ts'
 import { retryTransient } from '../storage/transient.ts'
+import { isUnwanted } from './attendance.ts'
 import type { JobOutput } from './job.ts'
-import { renewLease as renewLeaseOf } from './lease.ts'
 import { notifyChanged } from './notify.ts'
 import { scrubbedRequest, settlement } from './settlement.ts'
 
@@ -42,19 +42,19 @@ export interface Completed {
 
 /**
  * Makes output and charge visible together, and releases what was held beyond the charge. A job that streams has paid for its pieces:
- * `chargeMicro` is not looked at. undefined: the lease was lost, or the job was to be cancelled, which it is now; the caller's blob belongs
- * to nobody.
+ * `chargeMicro` is not looked at. undefined: the lease was lost, or the job was to be cancelled or nobody waits for it any more, and it is
+ * cancelled now; the caller's blob belongs to nobody.
  */
 export async function completeJob(db: Database, completion: Completion): Promise<Completed | undefined> {
   const { id, leaseToken, chargeMicro, output } = completion
-  const has = (value: unknown) => sql`case when not cancel_requested then ${value} end`
+  const has = (value: unknown) => sql`case when not ${isUnwanted} then ${value} end`
   const statement = sql<Completed & { state: 'completed' | 'cancelled' }>`
     with ended as (
       update jobs set
-        state = case when cancel_requested then 'cancelled' else 'completed' end,
+        state = case when ${isUnwanted} then 'cancelled' else 'completed' end,
         finished_at = now(),
-        charge_micro = case when not cancel_requested then case when stream then charged_micro else ${chargeMicro}::bigint end end,
-        charged_micro = case when stream or cancel_requested then charged_micro else ${chargeMicro}::bigint end,
+        charge_micro = case when not ${isUnwanted} then case when stream then charged_micro else ${chargeMicro}::bigint end end,
+        charged_micro = case when stream or ${isUnwanted} then charged_micro else ${chargeMicro}::bigint end,
         result = ${has(sql`${JSON.stringify(completion.result)}::jsonb`)},
         output_token = ${has(sql`${newId()}::text`)},
         output_blob_key = ${has(sql`${output.blobKey}::text`)},
@@ -131,9 +131,4 @@ async function hasOwnFailure(db: Database, { id, leaseToken, code, message }: Fa
     .where('error_message', '=', message)
     .executeTakeFirst()
   return found !== undefined
-}
-
-/** The old form of `renewLease` in lease.ts. False: it is no longer the caller's. */
-export async function renewLease(db: Database, id: string, leaseToken: string, leaseSeconds: number): Promise<boolean> {
-  return (await renewLeaseOf(db, { id, leaseToken, leaseSeconds })) !== 'lost'
 }

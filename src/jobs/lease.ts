@@ -2,6 +2,7 @@
 import { sql } from 'kysely'
 import type { Database } from '../storage/postgres.ts'
 import { retryTransient } from '../storage/transient.ts'
+import { isUnwanted } from './attendance.ts'
 import type { JobMode } from './job.ts'
 import { notifyChanged, notifyQueued } from './notify.ts'
 import { scrubbedRequest, settlement } from './settlement.ts'
@@ -12,16 +13,16 @@ export interface LeaseRenewal {
   readonly leaseSeconds: number
 }
 
-/** `cancel`: kept, and the job is to stop. `lost`: it is no longer the caller's. */
+/** `cancel`: kept, and the job is to stop: it was cancelled, or nobody waits for it any more. `lost`: it is no longer the caller's. */
 export async function renewLease(db: Database, renewal: LeaseRenewal): Promise<'kept' | 'cancel' | 'lost'> {
   const { id, leaseToken, leaseSeconds } = renewal
-  const statement = sql<{ cancelRequested: boolean }>`
+  const statement = sql<{ isUnwanted: boolean }>`
     update jobs set lease_until = now() + ${leaseSeconds} * interval '1 second'
     where id = ${id} and lease_token = ${leaseToken} and state = 'running'
-    returning cancel_requested as "cancelRequested"
+    returning ${isUnwanted} as "isUnwanted"
   `
   const row = (await retryTransient(() => statement.execute(db))).rows[0]
-  return row === undefined ? 'lost' : row.cancelRequested ? 'cancel' : 'kept'
+  return row === undefined ? 'lost' : row.isUnwanted ? 'cancel' : 'kept'
 }
 
 export interface Release {
@@ -61,10 +62,10 @@ export async function releaseJob(db: Database, release: Release): Promise<Releas
 /** The `set` of an update that ends the lease of running jobs, for releases and sweeps. `delay` is an interval. */
 export function giveBack({ countAttempt, delay }: { countAttempt: boolean; delay: ReturnType<typeof sql> }) {
   const used = countAttempt ? sql`attempts >= max_attempts` : sql`false`
-  const back = sql`not cancel_requested and not (${used})`
-  const dead = sql`not cancel_requested and (${used})`
+  const back = sql`not ${isUnwanted} and not (${used})`
+  const dead = sql`not ${isUnwanted} and (${used})`
   return sql`
-    state = case when cancel_requested then 'cancelled' when ${used} then 'failed' else 'queued' end,
+    state = case when ${isUnwanted} then 'cancelled' when ${used} then 'failed' else 'queued' end,
     attempts = attempts - ${countAttempt ? 0 : 1},
     lease_token = null,
     lease_until = null,

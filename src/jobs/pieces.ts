@@ -4,6 +4,7 @@ import { invariant } from '../errors.ts'
 import { newId } from '../storage/ids.ts'
 import type { Database } from '../storage/postgres.ts'
 import { retryTransient } from '../storage/transient.ts'
+import { isUnwanted } from './attendance.ts'
 import { notifyChanged } from './notify.ts'
 
 export const PIECES_FOLDER = 'pieces'
@@ -44,7 +45,7 @@ export async function commitPiece(db: Database, piece: PieceCommit): Promise<'co
       update jobs set
         charged_micro = charged_micro + ${chargeMicro}::bigint,
         lease_until = now() + ${piece.leaseSeconds} * interval '1 second'
-      where id = ${id} and lease_token = ${leaseToken} and state = 'running' and not cancel_requested
+      where id = ${id} and lease_token = ${leaseToken} and state = 'running' and not ${isUnwanted}
         and (stream or ${chargeMicro}::bigint = 0)
         and not exists (select from job_pieces where job_id = ${id} and index = ${index})
       returning id, account_id, stream
@@ -76,7 +77,7 @@ async function findFate(db: Database, piece: PieceCommit): Promise<'committed' |
   const { rows } = await sql<{ isOurs: boolean; isCancelled: boolean; isPaidWhole: boolean }>`
     select
       exists (select from job_pieces where job_id = jobs.id and blob_key = ${piece.blobKey}) as "isOurs",
-      cancel_requested as "isCancelled",
+      ${isUnwanted} as "isCancelled",
       not stream as "isPaidWhole"
     from jobs where id = ${piece.id} and lease_token = ${piece.leaseToken} and state = 'running'
   `.execute(db)

@@ -4,6 +4,15 @@ import { sql } from 'kysely'
 /** In the `set` of whatever ends a job: what a job of retention `none` was asked for is forgotten. */
 export const scrubbedRequest = sql`case when retention = 'none' then request - 'text' - 'reference' else request end`
 
+/** The `set` of an update that cancels open jobs: those that wait at once; those that run are to be stopped by their worker. */
+export const cancelling = sql`
+  cancel_requested = true,
+  state = case state when 'queued' then 'cancelled' else state end,
+  finished_at = case state when 'queued' then now() end,
+  run_at = case state when 'queued' then null else run_at end,
+  request = case state when 'queued' then ${scrubbedRequest} else request end
+`
+
 /**
  * CTEs to follow one named `ended`, whose rows are jobs as the statement leaves them, all at an end. They charge what a completed job owes
  * (one that is paid by the piece has paid), release what is left of the hold, take back the turn of a job that was never begun, count the

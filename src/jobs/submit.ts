@@ -5,6 +5,7 @@ import { AppError, invariant } from '../errors.ts'
 import type { Database } from '../storage/postgres.ts'
 import type { JobsTable } from '../storage/tables.ts'
 import { retryTransient } from '../storage/transient.ts'
+import { ATTENDED_SECONDS } from './attendance.ts'
 import { type Job, type JobMode, type Retention, readJob } from './job.ts'
 import { notifyQueued } from './notify.ts'
 import { CLOCKS, TURNS } from './turns.ts'
@@ -46,7 +47,8 @@ export type Submitted =
   | { readonly kind: 'same'; readonly job: Job }
 
 /**
- * Adds the job to the queue, holds its price and tells the workers.
+ * Adds the job to the queue, holds its price and tells the workers. A sync job without an idempotency key is cancelled when nobody attends it
+ * (attendance.ts).
  * Throws AppError `insufficient_credits`; `idempotency_conflict` when the key came with another request; `overloaded` when the queue is
  * full or the key is at its limit; `invalid_parameter` for a request with characters that no database text can hold.
  */
@@ -69,6 +71,8 @@ type Answer = { kind: 'added'; job: Job } | { kind: 'taken' } | { kind: 'refused
 
 async function addJob(db: Database, job: NewJob): Promise<Answer> {
   const { mode, characters } = job
+  // Whoever has a key can come back with it.
+  const isAttended = mode === 'sync' && job.idempotency === undefined
   const fullAt = mode === 'sync' ? (job.maxQueuedSync ?? null) : null
   // The account is locked first: the limit of a key is counted behind that lock, and an account's turns are in the order of its jobs.
   const statement = sql<Selectable<JobsTable> & { queue_is_full: boolean; key_is_full: boolean }>`
@@ -89,7 +93,7 @@ async function addJob(db: Database, job: NewJob): Promise<Answer> {
     ), job as (
       insert into jobs (
         id, account_id, api_key_id, state, mode, request, input_blob_key, characters, turn, hold_micro,
-        idempotency_key, request_hash, expires_at, max_attempts, webhook_url, retention, stream
+        idempotency_key, request_hash, expires_at, max_attempts, webhook_url, retention, stream, attended_until
       )
       select
         ${job.id}, ${job.accountId}, ${job.apiKeyId}, 'queued', ${mode}, ${JSON.stringify(job.request)},
@@ -97,7 +101,8 @@ async function addJob(db: Database, job: NewJob): Promise<Answer> {
         greatest(turn, (select last_value from ${CLOCKS[mode]})) + greatest(1, ${characters}::int),
         ${job.holdMicro}, ${job.idempotency?.key ?? null}, ${job.idempotency?.requestHash ?? null},
         now() + coalesce(result_ttl_hours, ${job.ttlHours}::int) * interval '1 hour', ${job.maxAttempts}, ${job.webhookUrl ?? null},
-        coalesce(${job.retention ?? null}::text, retention), ${job.stream ?? false}
+        coalesce(${job.retention ?? null}::text, retention), ${job.stream ?? false},
+        case when ${isAttended} then now() + ${ATTENDED_SECONDS} * interval '1 second' else 'infinity' end
       from room where not queue_is_full and not key_is_full
       on conflict do nothing
       returning *

@@ -13,7 +13,8 @@ import { isDead } from './requeue.ts'
 import { settlement } from './settlement.ts'
 
 const BATCH = 1000
-const SWEEP_LOCK = 0x73776570
+/** Held by whoever ends jobs of other processes. */
+export const SWEEP_LOCK = 0x73776570
 // A blob is written moments before the row that names it.
 const ORPHAN_AFTER_MS = 3_600_000
 const PIECES_KEPT_FOR = '10 minutes'
@@ -54,9 +55,6 @@ export async function requeueAbandonedJobs(db: Database): Promise<readonly Reque
   }
   return rows
 }
-
-/** The old name. Returns how many jobs. */
-export const failAbandonedJobs = async (db: Database): Promise<number> => (await requeueAbandonedJobs(db)).length
 
 /** Removes jobs and uploads that have expired, then their blobs. Returns how many blobs. */
 export async function removeExpired(db: Database, blobs: Blobs): Promise<number> {

@@ -4,6 +4,7 @@ import { removeUnusedRateLimits } from '../billing/rate-limit.ts'
 import type { Log } from '../log.ts'
 import type { Blobs } from '../storage/blobs.ts'
 import type { Database } from '../storage/postgres.ts'
+import { cancelUnattendedJobs } from './attendance.ts'
 import {
   type Requeued,
   removeExpired,
@@ -11,6 +12,7 @@ import {
   removeOldPieces,
   removeOrphanBlobs,
   requeueAbandonedJobs,
+  SWEEP_LOCK,
 } from './sweep.ts'
 import { removeGoneWorkers } from './workers.ts'
 
@@ -37,6 +39,8 @@ export function startSweeper(db: Database, blobs: Blobs, log: Log): AsyncDisposa
           'ended the leases of jobs whose process is gone',
         )
       }
+      const unattended = await cancelUnattendedJobs(db, SWEEP_LOCK)
+      if (unattended > 0) log.warn({ cancelled: unattended }, 'cancelled requests whose server is gone')
     }),
     repeat(ABANDONED_EVERY_MS, async () => {
       await removeInputs(db, blobs)

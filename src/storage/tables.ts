@@ -78,6 +78,7 @@ export interface JobsTable {
   request_hash: string | null
   lease_token: string | null
   lease_until: Date | null
+  attended_until: Generated<Date | string>
   charge_micro: number | null
   result: unknown
   output_token: string | null

@@ -5,6 +5,7 @@ import { AUDIO_FORMATS, FORMAT_FACTS } from '../audio/formats.ts'
 import { findBalance } from '../billing/accounts.ts'
 import type { Config } from '../config.ts'
 import { AppError, invariant } from '../errors.ts'
+import { attendForGood, createAttendance } from '../jobs/attendance.ts'
 import { cancelJob } from '../jobs/cancel.ts'
 import type { CompletedJob, FailedJob, Job, OpenJob } from '../jobs/job.ts'
 import type { JobSignals } from '../jobs/signals.ts'
@@ -28,6 +29,7 @@ export interface DrainableSpeaker extends Speaker {
 
 export function createSpeaker(deps: SpeakerDeps): DrainableSpeaker {
   const inFlight = new Set<Promise<unknown>>()
+  const attendance = createAttendance(deps.db, deps.log)
   const shutdown = new AbortController()
   setMaxListeners(0, shutdown.signal) // each request in flight listens
   let draining = false
@@ -53,6 +55,7 @@ export function createSpeaker(deps: SpeakerDeps): DrainableSpeaker {
       const submitted = await submitSpeech(deps, request, caller, requestId, { mode: 'sync' })
       const { id } = submitted.job
       const isOurs = submitted.kind === 'added'
+      using _attended = request.idempotency ? undefined : attendance.attend(id)
       let job: Job | undefined
       try {
         job = await waitForJob(deps, { accountId: caller.accountId, id, untilMs }, stop.signal)
@@ -64,6 +67,7 @@ export function createSpeaker(deps: SpeakerDeps): DrainableSpeaker {
       if (job?.state === 'completed') return await readSpeech(deps, job, !isOurs)
       if (job?.state === 'queued' || job?.state === 'running') {
         if (isOurs && !job.startedAt) void cancel(caller, id).catch(() => {})
+        if (job.startedAt) await attendForGood(deps.db, id)
         throw tooLate(job)
       }
       // Of the same request by somebody else, only the success is shared: its key is free, and this one tries for itself.

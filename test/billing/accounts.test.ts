@@ -5,10 +5,10 @@ import { sql } from 'kysely'
 import { createAccount, findBalance, listAccounts } from '../../src/billing/accounts.ts'
 import { grantCredits } from '../../src/billing/ledger.ts'
 import { AppError } from '../../src/errors.ts'
-import { startJob } from '../../src/jobs/start.ts'
 import { newId } from '../../src/storage/ids.ts'
 import { makeAccount, makeJob } from '../harness/accounts.ts'
 import { openTestDatabase } from '../harness/database.ts'
+import { startJob } from '../harness/running-job.ts'
 
 const { db } = await openTestDatabase()
 const hasCode = (code: string) => (error: unknown) => error instanceof AppError && error.code === code

@@ -5,10 +5,10 @@ import { createAccount } from '../../src/billing/accounts.ts'
 import { createApiKey } from '../../src/billing/api-keys.ts'
 import type { JobOutput } from '../../src/jobs/job.ts'
 import { makeOutputBlobKey } from '../../src/jobs/outputs.ts'
-import type { NewRunningJob } from '../../src/jobs/start.ts'
 import { type NewJob, submitJob } from '../../src/jobs/submit.ts'
 import { newId } from '../../src/storage/ids.ts'
 import type { Database } from '../../src/storage/postgres.ts'
+import type { NewRunningJob } from './running-job.ts'
 
 export interface TestAccount {
   readonly accountId: string

@@ -4,14 +4,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { type Completion, completeJob, failJob } from '../../src/jobs/finish.ts'
 import { findJob, type Job } from '../../src/jobs/job.ts'
-import { startJob } from '../../src/jobs/start.ts'
-import { failAbandonedJobs } from '../../src/jobs/sweep.ts'
+import { requeueAbandonedJobs } from '../../src/jobs/sweep.ts'
 import { createFileBlobs } from '../../src/storage/file-blobs.ts'
 import { newId } from '../../src/storage/ids.ts'
 import { openDatabase, type PostgresConnection } from '../../src/storage/postgres.ts'
 import { retryTransient } from '../../src/storage/transient.ts'
 import { makeJob, makeOutput, type TestAccount } from './accounts.ts'
 import { sha256Of } from './money-audit.ts'
+import { startJob } from './running-job.ts'
 
 export interface MoneyClientOptions {
   readonly connection: PostgresConnection
@@ -45,7 +45,7 @@ process.on('message', (request: MoneyRequest) => {
 })
 process.send?.('ready')
 for (;;) {
-  await failAbandonedJobs(db).catch(() => {}) // the database is being restarted; the next one is soon
+  await requeueAbandonedJobs(db).catch(() => {}) // the database is being restarted; the next one is soon
   await sleep(100)
 }
 

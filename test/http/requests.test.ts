@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { completedRequestSchema, failedRequestSchema, pendingRequestSchema } from '../../src/contract/requests.ts'
 import { failJob } from '../../src/jobs/finish.ts'
-import { startJob } from '../../src/jobs/start.ts'
 import { makeAccount, makeJob } from '../harness/accounts.ts'
+import { startJob } from '../harness/running-job.ts'
 import { openScratchApp, VALID } from './scratch-app.ts'
 
 const scratch = await openScratchApp()

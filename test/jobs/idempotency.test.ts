@@ -5,9 +5,9 @@ import { findBalance } from '../../src/billing/accounts.ts'
 import { AppError } from '../../src/errors.ts'
 import { completeJob, failJob } from '../../src/jobs/finish.ts'
 import { findJob } from '../../src/jobs/job.ts'
-import { startJob } from '../../src/jobs/start.ts'
 import { makeAccount, makeJob, makeOutput } from '../harness/accounts.ts'
 import { openTestDatabase } from '../harness/database.ts'
+import { startJob } from '../harness/running-job.ts'
 
 const { db } = await openTestDatabase()
 const idempotency = { key: 'order-1', requestHash: 'a' }

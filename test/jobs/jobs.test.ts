@@ -4,14 +4,15 @@ import { test } from 'node:test'
 import { sql } from 'kysely'
 import { findBalance } from '../../src/billing/accounts.ts'
 import { AppError } from '../../src/errors.ts'
-import { completeJob, failJob, renewLease } from '../../src/jobs/finish.ts'
+import { completeJob, failJob } from '../../src/jobs/finish.ts'
 import { findJob } from '../../src/jobs/job.ts'
+import { renewLease } from '../../src/jobs/lease.ts'
 import { findOutput } from '../../src/jobs/outputs.ts'
-import { type NewRunningJob, startJob } from '../../src/jobs/start.ts'
-import { failAbandonedJobs } from '../../src/jobs/sweep.ts'
+import { requeueAbandonedJobs } from '../../src/jobs/sweep.ts'
 import { newId } from '../../src/storage/ids.ts'
 import { makeAccount, makeJob, makeOutput } from '../harness/accounts.ts'
 import { openTestDatabase } from '../harness/database.ts'
+import { type NewRunningJob, startJob } from '../harness/running-job.ts'
 
 const { db } = await openTestDatabase()
 
@@ -94,8 +95,8 @@ test('without the lease nobody can complete, fail or keep a job', async () => {
   const completion = { id: job.id, chargeMicro: 6400, output: makeOutput(job.id), result: {} }
   assert.equal(await completeJob(db, { ...completion, leaseToken: stranger }), undefined)
   assert.equal(await failJob(db, { id: job.id, leaseToken: stranger, code: 'internal', message: 'no' }), false)
-  assert.equal(await renewLease(db, job.id, stranger, 60), false)
-  assert.equal(await renewLease(db, job.id, leaseToken, 60), true)
+  assert.equal(await renewLease(db, { id: job.id, leaseToken: stranger, leaseSeconds: 60 }), 'lost')
+  assert.equal(await renewLease(db, { id: job.id, leaseToken, leaseSeconds: 60 }), 'kept')
   assert.deepEqual(await findBalance(db, account.accountId), { balanceMicro: 10_000, heldMicro: 6400 })
 })
 
@@ -123,7 +124,7 @@ test('a job that outlives its lease is failed, its hold is released, and its lat
   const leaseToken = await start(job)
   const kept = makeJob(account, { holdMicro: 100 })
   await start(kept)
-  assert.equal(await failAbandonedJobs(db), 1)
+  assert.equal((await requeueAbandonedJobs(db)).length, 1)
   assert.deepEqual(await findBalance(db, account.accountId), { balanceMicro: 10_000, heldMicro: 100 })
   const late = { id: job.id, leaseToken, chargeMicro: 6400, output: makeOutput(job.id), result: {} }
   assert.equal(await completeJob(db, late), undefined)

@@ -8,7 +8,7 @@ import path from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { findBalance } from '../../src/billing/accounts.ts'
-import { failAbandonedJobs } from '../../src/jobs/sweep.ts'
+import { requeueAbandonedJobs } from '../../src/jobs/sweep.ts'
 import { startEmbeddedPostgres } from '../../src/storage/embedded-postgres.ts'
 import { createFileBlobs } from '../../src/storage/file-blobs.ts'
 import { newId } from '../../src/storage/ids.ts'
@@ -164,7 +164,7 @@ const pick = <T>(from: readonly T[]): T | undefined => from[Math.floor(Math.rand
 async function settle(db: Database): Promise<void> {
   const isOpen = () => db.selectFrom('jobs').select('id').where('state', '=', 'running').executeTakeFirst()
   while (await retryTransient(isOpen)) {
-    await failAbandonedJobs(db)
+    await requeueAbandonedJobs(db)
     await sleep(50)
   }
 }

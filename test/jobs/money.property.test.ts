@@ -8,12 +8,12 @@ import { findBalance } from '../../src/billing/accounts.ts'
 import { grantCredits } from '../../src/billing/ledger.ts'
 import { AppError } from '../../src/errors.ts'
 import { completeJob, failJob } from '../../src/jobs/finish.ts'
-import { type NewRunningJob, startJob } from '../../src/jobs/start.ts'
-import { failAbandonedJobs, removeExpired } from '../../src/jobs/sweep.ts'
+import { removeExpired, requeueAbandonedJobs } from '../../src/jobs/sweep.ts'
 import { createFileBlobs } from '../../src/storage/file-blobs.ts'
 import { makeAccount, makeJob, makeOutput, type TestAccount } from '../harness/accounts.ts'
 import { openTestDatabase } from '../harness/database.ts'
 import { auditMoney } from '../harness/money-audit.ts'
+import { type NewRunningJob, startJob } from '../harness/running-job.ts'
 import { makeTemporaryFolder } from '../harness/temporary-folder.ts'
 
 const { db } = await openTestDatabase()
@@ -75,7 +75,7 @@ async function take(step: Step, expected: Expected): Promise<void> {
       await sql`update jobs set expires_at = now() where id = ${started?.newJob.id ?? ''}`.execute(db)
       return
     case 'sweep':
-      await failAbandonedJobs(db)
+      await requeueAbandonedJobs(db)
       await removeExpired(db, blobs)
       return
     case 'grant':
@@ -146,7 +146,7 @@ test('in any order of submits, completions, failures, lost leases, sweeps, expir
       }
       // In the end every job that is still open is given up, and nothing is held any more.
       await sql`update jobs set lease_until = now() - interval '1 second' where state = 'running'`.execute(db)
-      await failAbandonedJobs(db)
+      await requeueAbandonedJobs(db)
       await check(expected)
       for (const { accountId } of accounts) assert.equal((await findBalance(db, accountId))?.heldMicro, 0)
     }),

@@ -7,13 +7,13 @@ import { sql } from 'kysely'
 import { findBalance } from '../../src/billing/accounts.ts'
 import { completeJob } from '../../src/jobs/finish.ts'
 import { findJob } from '../../src/jobs/job.ts'
-import { startJob } from '../../src/jobs/start.ts'
-import { failAbandonedJobs, removeExpired, removeOrphanBlobs } from '../../src/jobs/sweep.ts'
+import { removeExpired, removeOrphanBlobs, requeueAbandonedJobs } from '../../src/jobs/sweep.ts'
 import { startSweeper } from '../../src/jobs/sweeper.ts'
 import { createFileBlobs } from '../../src/storage/file-blobs.ts'
 import { createUpload, findUpload } from '../../src/storage/uploads.ts'
 import { makeAccount, makeJob, makeOutput, type TestAccount } from '../harness/accounts.ts'
 import { openTestDatabase, quietLog } from '../harness/database.ts'
+import { startJob } from '../harness/running-job.ts'
 import { makeTemporaryFolder } from '../harness/temporary-folder.ts'
 
 const { db } = await openTestDatabase()
@@ -83,9 +83,9 @@ test('servers that sweep at the same time fail each abandoned job once', async (
   for (const account of accounts) {
     for (let i = 0; i < 10; i++) await startJob(db, makeJob(account, { leaseSeconds: 0 }))
   }
-  const failed = await Promise.all(Array.from({ length: 8 }, () => failAbandonedJobs(db)))
+  const failed = await Promise.all(Array.from({ length: 8 }, () => requeueAbandonedJobs(db)))
   assert.equal(
-    failed.reduce((sum, jobs) => sum + jobs, await failAbandonedJobs(db)),
+    failed.reduce((sum, jobs) => sum + jobs.length, (await requeueAbandonedJobs(db)).length),
     50,
   )
   for (const { accountId } of accounts) assert.equal((await findBalance(db, accountId))?.heldMicro, 0)

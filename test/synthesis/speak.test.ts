@@ -6,11 +6,14 @@ import os from 'node:os'
 import path from 'node:path'
 import { after, test } from 'node:test'
 import { setImmediate, setTimeout } from 'node:timers/promises'
+import { sql } from 'kysely'
 import { findBalance } from '../../src/billing/accounts.ts'
 import type { Engine } from '../../src/engine/engine.ts'
 import { EngineResting } from '../../src/engine/engine-handle.ts'
 import { AppError, type ErrorCode } from '../../src/errors.ts'
+import { cancelUnattendedJobs } from '../../src/jobs/attendance.ts'
 import { findJob, type Job } from '../../src/jobs/job.ts'
+import { SWEEP_LOCK } from '../../src/jobs/sweep.ts'
 import { createMetrics } from '../../src/metrics.ts'
 import { createFetcher } from '../../src/outbound/guarded-fetch.ts'
 import { createFileBlobs } from '../../src/storage/file-blobs.ts'
@@ -332,6 +335,22 @@ test('at the deadline the caller is told, and the job goes on to its charge and 
   open()
   assert.equal((await ended(account, id)).state, 'completed')
   assert.deepEqual(await balanceOf(account.accountId), { balanceMicro: 40_000, heldMicro: 0 })
+})
+
+test('whoever was told the id at the deadline may come back: the job no longer needs anybody who waits', async () => {
+  const account = await makeAccount(db, 50_000)
+  const { open, wait } = gate()
+  const speaker = speakerOver(
+    account,
+    createToneEngine(() => wait),
+    { timeoutSeconds: 1 },
+  )
+  const id = newId()
+  await assert.rejects(speaker.speak(ask(), account, id, never), { code: 'timeout', requestId: id })
+  await sql`update jobs set attended_until = attended_until - interval '1 hour' where id = ${id}`.execute(db)
+  await cancelUnattendedJobs(db, SWEEP_LOCK)
+  open()
+  assert.equal((await ended(account, id)).state, 'completed')
 })
 
 test('a draining speaker refuses what is new and finishes what is in flight', async () => {

@@ -1,11 +1,11 @@
-// Adding a job that its own process works on at once, and holding its price, in one statement.
+// A job that is running already, leased to whoever asked for it: what a worker has after its claim, in one step.
 import { sql } from 'kysely'
-import { findAvailable, insufficientCredits, isShortage } from '../billing/ledger.ts'
-import { AppError, invariant } from '../errors.ts'
-import { newId } from '../storage/ids.ts'
-import type { Database } from '../storage/postgres.ts'
-import { retryTransient } from '../storage/transient.ts'
-import { type Job, readJob } from './job.ts'
+import { findAvailable, insufficientCredits, isShortage } from '../../src/billing/ledger.ts'
+import { AppError, invariant } from '../../src/errors.ts'
+import { type Job, readJob } from '../../src/jobs/job.ts'
+import { newId } from '../../src/storage/ids.ts'
+import type { Database } from '../../src/storage/postgres.ts'
+import { retryTransient } from '../../src/storage/transient.ts'
 
 export interface NewRunningJob {
   /** 32 lower-case hex digits. */
