@@ -27,6 +27,7 @@ import type { Blobs } from './storage/blobs.ts'
 import { type DatabaseKind, startDatabase } from './storage/database.ts'
 import { openBlobs } from './storage/open-blobs.ts'
 import type { Database } from './storage/postgres.ts'
+import { findSecret } from './storage/secrets.ts'
 import { findUpload } from './storage/uploads.ts'
 import { createTask } from './synthesis/perform-job.ts'
 import { createRequests } from './synthesis/requests.ts'
@@ -190,6 +191,7 @@ async function openWorker(
   closers: Closers,
 ): Promise<{ readonly model: ModelName }> {
   const { db, blobs, signals, metrics } = ground
+  const provenanceSecret = await findSecret(db, 'provenance')
   const start = await chooseEngine(engineWish(config))
   const { engine, isEngineWarm } = parts.engine
     ? { engine: parts.engine, isEngineWarm: () => true }
@@ -207,7 +209,7 @@ async function openWorker(
     signals,
     slots: config.WORKER_SLOTS,
     describe: { host: os.hostname(), model, version },
-    task: createTask({ db, blobs, engine, isEngineWarm, voices, metrics, log }),
+    task: createTask({ db, blobs, engine, isEngineWarm, voices, provenanceSecret, metrics, log }),
     log,
   })
   closers.add((until) => worker.drain(until))

@@ -17,6 +17,7 @@ import { pullCommand } from './commands/pull.ts'
 import { serveCommand } from './commands/serve.ts'
 import { speakCommand } from './commands/speak.ts'
 import { usageCommand } from './commands/usage.ts'
+import { verifyCommand } from './commands/verify.ts'
 import { voicesCommand } from './commands/voices.ts'
 import { workerCommand } from './commands/worker.ts'
 import { workersCommand } from './commands/workers.ts'
@@ -61,6 +62,7 @@ for (const command of [
   workersCommand,
   usageCommand,
   auditCommand,
+  verifyCommand,
   doctorCommand,
 ])
   program.addCommand(command())

@@ -6,6 +6,7 @@ import { ADMIN_SCHEMAS } from './admin.ts'
 import { ADMIN_ROUTES } from './admin-routes.ts'
 import { errorBodySchema } from './errors.ts'
 import { MODEL_SLUG } from './models.ts'
+import { provenanceRequestSchema, provenanceSchema } from './provenance.ts'
 import {
   cancellationSchema,
   completedRequestSchema,
@@ -49,6 +50,8 @@ export const SCHEMAS = {
   Credits: creditsSchema,
   Upload: uploadSchema,
   Uploaded: uploadedSchema,
+  ProvenanceRequest: provenanceRequestSchema,
+  Provenance: provenanceSchema,
   NewWebhook: newWebhookSchema,
   CreatedWebhook: createdWebhookSchema,
   WebhookList: webhookListSchema,
@@ -307,6 +310,19 @@ export const ROUTES = {
     rateLimited: true,
     body: { schema: 'Upload', multipartFile: 'file' },
     responses: { 200: { description: 'The URLs.', json: ['Uploaded'], headers: RATE_LIMIT_HEADERS } },
+    errors: [],
+  },
+  findProvenance: {
+    method: 'POST',
+    path: '/v1/provenance',
+    summary: 'Ask whether a file was made here',
+    description:
+      'Every file carries a mark in its metadata: that it is synthetic, and which model, voice and seed made it, signed. Whoever strips the metadata strips the mark: a file without one may still be ours. Bare PCM has no place for it.',
+    curl: `curl "$BASE/v1/provenance" -H "x-api-key: $KEY" -F file=@speech.wav`,
+    access: 'key',
+    rateLimited: true,
+    body: { schema: 'ProvenanceRequest', multipartFile: 'file' },
+    responses: { 200: { description: 'What is known of it.', json: ['Provenance'], headers: RATE_LIMIT_HEADERS } },
     errors: [],
   },
   downloadUpload: {

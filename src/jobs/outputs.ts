@@ -49,6 +49,22 @@ export async function findOutput(db: Database, outputToken: string): Promise<Fou
   )
 }
 
+/** The latest job of the account whose output is, byte for byte, the content with this hash; undefined when there is none any more. */
+export async function findJobOfOutput(db: Database, accountId: string, sha256: string): Promise<string | undefined> {
+  const job = await retryTransient(() =>
+    db
+      .selectFrom('jobs')
+      .select('id')
+      .where('account_id', '=', accountId)
+      .where('output_sha256', '=', sha256)
+      .where('expires_at', '>', sql<Date>`now()`)
+      .orderBy('created_at', 'desc')
+      .limit(1)
+      .executeTakeFirst(),
+  )
+  return job?.id
+}
+
 /** For retention `none`: a completed job and its output are not found from now on, and the bytes are gone. Nothing for any other job. */
 export async function forgetOutput(db: Database, blobs: Blobs, jobId: string): Promise<void> {
   const forgotten = await retryTransient(() =>

@@ -196,6 +196,12 @@ interface AuditLogTable {
   after: unknown
 }
 
+interface SecretsTable {
+  purpose: string
+  bytes: Uint8Array
+  created_at: Generated<Date>
+}
+
 interface RateLimitsTable {
   subject: string
   arrival_us: number
@@ -213,6 +219,7 @@ export interface Tables {
   usage_days: UsageDaysTable
   audit_log: AuditLogTable
   rate_limits: RateLimitsTable
+  secrets: SecretsTable
   webhooks: WebhooksTable
   webhook_secrets: WebhookSecretsTable
   webhook_deliveries: WebhookDeliveriesTable

@@ -2,10 +2,12 @@
 // Knows no accounts, jobs or credits.
 import { randomInt } from 'node:crypto'
 import { encodeAudio } from '../audio/encode/encoder.ts'
+import type { AudioTags } from '../audio/encode/tags.ts'
 import type { AudioFormat } from '../audio/formats.ts'
 import { concatSamples } from '../audio/pcm.ts'
 import type { Engine, GuardFired, Voice } from '../engine/engine.ts'
 import { AppError } from '../errors.ts'
+import { nameVoice, tagsOf } from './provenance.ts'
 import { piecesOf, type SpokenPiece, speakPieces } from './speak-pieces.ts'
 import type { SpeechFacts, SpeechRequest } from './speech.ts'
 
@@ -46,7 +48,8 @@ export async function generate(
     sampleCount += piece.samples.length
     onProgress({ piecesDone: spoken.length, pieces: pieces.length, audioSeconds: sampleCount / sampleRate })
   }
-  const { bytes, audioSeconds, guards, engineSeconds } = await joinPieces(spoken, sampleRate, request.format)
+  const tags = tagsOf({ model, voice: nameVoice(voice), seed }, undefined)
+  const { bytes, audioSeconds, guards, engineSeconds } = await joinPieces(spoken, sampleRate, request.format, tags)
   return { bytes, facts: { model, seed, sampleRate, audioSeconds, guards }, engineSeconds }
 }
 
@@ -57,18 +60,19 @@ export interface JoinedPieces {
   readonly engineSeconds: number
 }
 
-/** All pieces of a text, in order, as one file. Throws AppError `invalid_parameter` (text) when there is no sound in them. */
+/** All pieces of a text, in order, as one file that carries `tags`. Throws AppError `invalid_parameter` (text) when there is no sound in them. */
 export async function joinPieces(
   pieces: readonly Omit<SpokenPiece, 'index'>[],
   sampleRate: number,
   format: AudioFormat,
+  tags: AudioTags,
 ): Promise<JoinedPieces> {
   const samples = concatSamples(pieces.map((piece) => piece.samples))
   if (samples.length === 0) {
     throw new AppError('invalid_parameter', 'text has nothing in it that can be spoken.', { param: 'text' })
   }
   return {
-    bytes: await encodeAudio(samples, sampleRate, format),
+    bytes: await encodeAudio(samples, sampleRate, format, tags),
     audioSeconds: samples.length / sampleRate,
     guards: [...new Set(pieces.flatMap(({ guards }) => guards))],
     engineSeconds: pieces.reduce((total, { engineSeconds }) => total + engineSeconds, 0),

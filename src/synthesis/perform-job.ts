@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { FORMAT_FACTS } from '../audio/formats.ts'
-import type { Engine, EngineInfo, GuardFired, Piece } from '../engine/engine.ts'
+import type { Engine, EngineInfo, GuardFired, Piece, Voice } from '../engine/engine.ts'
 import { EngineResting } from '../engine/engine-handle.ts'
 import { AppError, describeError, invariant } from '../errors.ts'
 import type { ClaimedJob } from '../jobs/claim.ts'
@@ -18,6 +18,7 @@ import type { Blobs } from '../storage/blobs.ts'
 import type { Database } from '../storage/postgres.ts'
 import { joinPieces } from './generate.ts'
 import { readPieceFile, writePieceFile } from './piece-file.ts'
+import { nameVoice, tagsOf } from './provenance.ts'
 import { piecesOf, type SpokenPiece, speakPieces } from './speak-pieces.ts'
 import type { ReferenceSource, SpeechFacts, Voices } from './speech.ts'
 import { readStoredRequest, type StoredRequest } from './stored-request.ts'
@@ -29,6 +30,8 @@ export interface PerformDeps {
   /** False while there is no engine process that is ready to speak. */
   readonly isEngineWarm: () => boolean
   readonly voices: Voices
+  /** Signs the mark that every file carries. */
+  readonly provenanceSecret: Uint8Array
   readonly metrics: Metrics
   readonly log: Log
 }
@@ -78,7 +81,12 @@ async function performJob(deps: PerformDeps, job: ClaimedJob, lease: JobLease, s
     if (!isLast && lease.shouldYield()) return stopped(deps, job)
   }
 
-  const { bytes, audioSeconds, guards, engineSeconds } = await joinPieces(spoken, info.sampleRate, request.format)
+  const { bytes, audioSeconds, guards, engineSeconds } = await joinPieces(
+    spoken,
+    info.sampleRate,
+    request.format,
+    tagsOf({ model: info.model, voice: nameVoiceOf(request, voice), seed: request.seed }, deps.provenanceSecret),
+  )
   const newSeconds = spoken.slice(made.length).reduce((total, piece) => total + piece.engineSeconds, 0)
   metrics.engineSeconds.inc(newSeconds)
   metrics.audioSeconds.inc(audioSeconds)
@@ -108,6 +116,10 @@ async function performJob(deps: PerformDeps, job: ClaimedJob, lease: JobLease, s
   metrics.creditsCharged.inc(job.holdMicro / 1e6)
   metrics.jobs.inc({ mode: job.mode, outcome: 'completed' })
 }
+
+/** Callers know a stored voice by its id, and any other not at all. */
+const nameVoiceOf = ({ reference }: StoredRequest, voice: Voice): string =>
+  /^voice:([\w-]{1,80})$/.exec(reference ?? '')?.[1] ?? nameVoice(voice)
 
 async function findReference(blobs: Blobs, job: ClaimedJob, { reference }: StoredRequest): Promise<ReferenceSource> {
   if (job.inputBlobKey) {

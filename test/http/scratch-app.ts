@@ -16,6 +16,7 @@ import { createFetcher } from '../../src/outbound/guarded-fetch.ts'
 import type { Blobs } from '../../src/storage/blobs.ts'
 import { createFileBlobs } from '../../src/storage/file-blobs.ts'
 import type { Database } from '../../src/storage/postgres.ts'
+import { findSecret } from '../../src/storage/secrets.ts'
 import { findUpload } from '../../src/storage/uploads.ts'
 import { createTask } from '../../src/synthesis/perform-job.ts'
 import { resolveReference } from '../../src/synthesis/reference-audio.ts'
@@ -100,7 +101,11 @@ export async function buildScratchApp(
       return engine.encodeVoice({ samples: new Float32Array(), sampleRate: SAMPLE_RATE, normLoudness: true }, signal)
     },
   }
-  worker.serve(account.accountId, createTask({ db, blobs, engine, isEngineWarm: () => true, voices, metrics, log }))
+  const provenanceSecret = await findSecret(db, 'provenance')
+  worker.serve(
+    account.accountId,
+    createTask({ db, blobs, engine, isEngineWarm: () => true, voices, provenanceSecret, metrics, log }),
+  )
   const speaker: Speaker = {
     speak: (request, ...rest) => {
       asked.push(request)

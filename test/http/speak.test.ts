@@ -48,7 +48,7 @@ test('a success carries its accounting in headers', async () => {
   assert.equal(headers['x-ignored-parameters'], undefined)
 })
 
-const MAGIC = { wav: 'RIFF', ogg: 'OggS', flac: 'fLaC' } as const
+const MAGIC = { wav: 'RIFF', mp3: 'ID3', ogg: 'OggS', flac: 'fLaC' } as const
 for (const [format, mediaType] of Object.entries({
   wav: 'audio/wav',
   mp3: 'audio/mpeg',
@@ -62,8 +62,7 @@ for (const [format, mediaType] of Object.entries({
     const id = response.headers['x-request-id']
     assert.equal(response.headers['content-disposition'], `inline; filename="${id}.${format}"`)
     const magic = MAGIC[format as keyof typeof MAGIC]
-    if (magic) assert.equal(response.rawPayload.toString('latin1', 0, 4), magic)
-    if (format === 'mp3') assert.equal(response.rawPayload.readUInt16BE(0) & 0xffe0, 0xffe0)
+    if (magic) assert.equal(response.rawPayload.toString('latin1', 0, magic.length), magic)
     if (format === 'pcm') assert.equal(response.rawPayload.length, SAMPLE_RATE * 2)
   })
 }

@@ -46,6 +46,8 @@ const references: ReferenceRules = {
   defaultVoiceFile: import.meta.filename,
 }
 
+const provenanceSecret = new Uint8Array(32)
+
 /** A gateway; the jobs of `account` are spoken by `engine`. */
 const speakerOver = (
   account: TestAccount,
@@ -55,7 +57,16 @@ const speakerOver = (
   const isWarm = () => isEngineWarm
   serve(
     account.accountId,
-    createTask({ db, blobs, engine, isEngineWarm: isWarm, voices, metrics: createMetrics(), log: quietLog }),
+    createTask({
+      db,
+      blobs,
+      engine,
+      isEngineWarm: isWarm,
+      voices,
+      provenanceSecret,
+      metrics: createMetrics(),
+      log: quietLog,
+    }),
   )
   return createSpeaker({
     config: {
@@ -251,7 +262,14 @@ test('a recording that comes with the request waits beside it, not in it', async
     found.push(reference)
     return voices.find(reference, ...rest)
   }
-  const deps = { db, blobs, engine: createToneEngine(), isEngineWarm: () => true, metrics: createMetrics() }
+  const deps = {
+    db,
+    blobs,
+    engine: createToneEngine(),
+    isEngineWarm: () => true,
+    provenanceSecret,
+    metrics: createMetrics(),
+  }
   serve(account.accountId, createTask({ ...deps, voices: { find }, log: quietLog }))
   const dataUri = `data:audio/wav;base64,${bytes.toString('base64')}`
   for (const reference of [{ kind: 'bytes', bytes } as const, { kind: 'string', value: dataUri } as const]) {

@@ -7,6 +7,7 @@ import { cancelRequest } from './cancel.ts'
 import { downloadOutput, downloadUpload } from './downloads.ts'
 import { alive, ready, showMetrics } from './operations.ts'
 import { showDocs, showOpenApi } from './pages.ts'
+import { findProvenance } from './provenance.ts'
 import { findRequest, findResult, findStatus } from './requests.ts'
 import { speak } from './speak.ts'
 import { showStudio, showStudioFacts, showStudioFile, signInToStudio } from './studio.ts'
@@ -36,6 +37,7 @@ export function buildHandlers(services: Services): Handlers {
     findCredits: findCredits(services),
     usage: findUsage(services),
     upload: upload(services),
+    findProvenance: findProvenance(services),
     downloadUpload: downloadUpload(services),
     createWebhook: createWebhook(services),
     listWebhooks: listWebhooks(services),
