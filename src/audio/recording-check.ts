@@ -34,7 +34,7 @@ export interface RecordingCheck {
 /** Chatterbox insists on more than this. */
 export const MIN_REFERENCE_SECONDS = 5
 /** The models listen to so much of a recording and no more. */
-const LISTENED_SECONDS = 15
+export const LISTENED_SECONDS = 15
 
 // −56 LUFS of 16 bit speech still has 40 dB over its rounding noise; below this a recording holds mostly the noise of
 // its microphone.

@@ -2,18 +2,28 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { invariant } from '../../errors.ts'
 import { AudioInputError, type AudioInputReason } from '../audio-input-error.ts'
+import { chooseExcerpt } from '../excerpt.ts'
 import { checkRecording, type RecordingCheck } from '../recording-check.ts'
+import { resample } from '../resample.ts'
 import { type DecodedFile, decodeFile } from './decode-file.ts'
+
+/** What is wanted of a recording: as it is; judged as the model of a voice as well; the excerpt of it that makes the best voice. */
+export type DecodeWish = 'recording' | 'check' | { readonly excerptRate: number }
+
+/** Which part of the recording an excerpt is; seconds. */
+export interface ExcerptPlace {
+  readonly startSeconds: number
+  readonly sentSeconds: number
+}
 
 export interface DecodeTask {
   readonly bytes: Uint8Array<ArrayBuffer>
   readonly maxSeconds: number
-  /** Also judge the recording as the model of a voice. */
-  readonly check: boolean
+  readonly wish: DecodeWish
 }
 
 export type DecodeAnswer =
-  | (DecodedFile & { readonly check?: RecordingCheck })
+  | (DecodedFile & { readonly check?: RecordingCheck; readonly place?: ExcerptPlace })
   | { readonly kind: 'refusal'; readonly reason: AudioInputReason; readonly message: string }
 
 // FFmpeg's heap starts at 32 MiB and holds a packet, a frame and the codec's tables. Without a cap a lying header could
@@ -40,11 +50,16 @@ capWebAssemblyMemory()
 const answer = await answerTo(workerData)
 parentPort.postMessage(answer, answer.kind === 'recording' ? [answer.recording.samples.buffer] : [])
 
-async function answerTo({ bytes, maxSeconds, check }: DecodeTask): Promise<DecodeAnswer> {
+async function answerTo({ bytes, maxSeconds, wish }: DecodeTask): Promise<DecodeAnswer> {
   try {
     const file = await decodeFile(bytes, maxSeconds)
-    if (file.kind !== 'recording' || !check) return file
-    return { ...file, check: checkRecording(file.recording.samples, file.recording.sampleRate) }
+    if (file.kind !== 'recording' || wish === 'recording') return file
+    const { samples, sampleRate, container } = file.recording
+    if (wish === 'check') return { ...file, check: checkRecording(samples, sampleRate) }
+    const { start, end, check } = chooseExcerpt(samples, sampleRate)
+    const excerpt = resample(samples.subarray(start, end), sampleRate, wish.excerptRate)
+    const place = { startSeconds: start / sampleRate, sentSeconds: samples.length / sampleRate }
+    return { kind: 'recording', recording: { samples: excerpt, sampleRate: wish.excerptRate, container }, check, place }
   } catch (error) {
     if (error instanceof AudioInputError) return { kind: 'refusal', reason: error.reason, message: error.message }
     throw error

@@ -6,7 +6,7 @@ import { invariant } from '../../errors.ts'
 import { AudioInputError } from '../audio-input-error.ts'
 import type { Recording } from '../recording.ts'
 import type { RecordingCheck } from '../recording-check.ts'
-import type { DecodeAnswer, DecodeTask } from './decode-thread.ts'
+import type { DecodeAnswer, DecodeTask, DecodeWish, ExcerptPlace } from './decode-thread.ts'
 import { convertToWav } from './ffmpeg.ts'
 import { Places } from './places.ts'
 
@@ -36,7 +36,7 @@ const places = new Places(MAX_THREADS)
  * signal's reason.
  */
 export async function decodeAudio(bytes: Uint8Array, limits: DecodeLimits, signal: AbortSignal): Promise<Recording> {
-  return (await decodeInThread(bytes, limits, false, signal)).recording
+  return (await decodeInThread(bytes, limits, 'recording', signal)).recording
 }
 
 /**
@@ -48,15 +48,27 @@ export async function decodeAndCheck(
   limits: DecodeLimits,
   signal: AbortSignal,
 ): Promise<{ recording: Recording; check: RecordingCheck }> {
-  const { recording, check } = await decodeInThread(bytes, limits, true, signal)
+  const { recording, check } = await decodeInThread(bytes, limits, 'check', signal)
   invariant(check, 'the decode thread forgot the check')
   return { recording, check }
+}
+
+/** The excerpt of a recording that makes the best voice, at `sampleRate` Hz, as it was judged, and where in the recording it was. */
+export async function decodeExcerpt(
+  bytes: Uint8Array,
+  limits: DecodeLimits & { readonly sampleRate: number },
+  signal: AbortSignal,
+): Promise<{ recording: Recording; check: RecordingCheck; place: ExcerptPlace }> {
+  const wish = { excerptRate: limits.sampleRate }
+  const { recording, check, place } = await decodeInThread(bytes, limits, wish, signal)
+  invariant(check && place, 'the decode thread forgot the check')
+  return { recording, check, place }
 }
 
 async function decodeInThread(
   bytes: Uint8Array,
   { maxSeconds, deadlineMs }: DecodeLimits,
-  check: boolean,
+  wish: DecodeWish,
   signal: AbortSignal,
 ): Promise<Decoded> {
   using _place = await places.take(signal)
@@ -69,10 +81,10 @@ async function decodeInThread(
   try {
     // Copied, because a thread takes its bytes over: the caller still needs them, and they may be a part of a larger
     // buffer.
-    const answer = await askThread({ bytes: Uint8Array.from(bytes), maxSeconds, check }, stop.signal)
+    const answer = await askThread({ bytes: Uint8Array.from(bytes), maxSeconds, wish }, stop.signal)
     if (answer.kind === 'recording') return answer
     const wav = await convertToWav(bytes, answer.container, maxSeconds, stop.signal)
-    const converted = await askThread({ bytes: wav, maxSeconds, check }, stop.signal)
+    const converted = await askThread({ bytes: wav, maxSeconds, wish }, stop.signal)
     invariant(converted.kind === 'recording', 'FFmpeg was asked for WAV and gave something else')
     return { ...converted, recording: { ...converted.recording, container: answer.container.name } }
   } finally {
