@@ -17,6 +17,8 @@ export async function migrate(db: Database): Promise<void> {
     provider: { getMigrations: readMigrations },
     migrationTableName: 'schema_migrations',
     migrationLockTableName: 'schema_migrations_lock',
+    // Files are numbered when they are begun and land when they are done: a lower number may come to a database after a higher one.
+    allowUnorderedMigrations: true,
   })
   const { error, results } = await migrator.migrateToLatest()
   if (error === undefined) return

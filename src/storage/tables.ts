@@ -1,7 +1,7 @@
 // The tables of migrations/ as types. Each belongs to one room, and only that room names it in SQL: accounts, api_keys, ledger and
 // rate_limits to billing (jobs moves the money of its jobs in its own statements, and keeps the turns), jobs, job_pieces, job_events,
-// workers and usage_days to jobs, uploads to storage, audit_log to admin, the webhook tables to webhooks (which also empties job_events,
-// and reads in jobs where a request wants its webhook).
+// workers and usage_days to jobs, uploads and voices to storage, audit_log to admin, the webhook tables to webhooks (which also empties
+// job_events, and reads in jobs where a request wants its webhook).
 import type { Generated } from 'kysely'
 
 interface AccountsTable {
@@ -49,6 +49,27 @@ interface UploadsTable {
   bytes: number
   created_at: Generated<Date>
   expires_at: Date
+}
+
+interface VoicesTable {
+  id: string
+  account_id: string
+  name: string
+  description: string | null
+  consent: string
+  consent_at: Generated<Date>
+  kind: 'recording' | 'encoded'
+  sha256: string
+  blob_key: string
+  bytes: number
+  seconds: number | null
+  sent_seconds: number | null
+  start_seconds: number | null
+  checks: unknown
+  model: string | null
+  version: string | null
+  created_at: Generated<Date>
+  deleted_at: Date | null
 }
 
 export interface JobsTable {
@@ -212,6 +233,7 @@ export interface Tables {
   api_keys: ApiKeysTable
   ledger: LedgerTable
   uploads: UploadsTable
+  voices: VoicesTable
   jobs: JobsTable
   job_pieces: JobPiecesTable
   job_events: JobEventsTable

@@ -26,6 +26,13 @@ test('a database of a newer version is refused', async () => {
   await sql`delete from schema_migrations where name = '999999-from-the-future'`.execute(db)
 })
 
+test('a migration that comes later than one with a higher number is made all the same', async () => {
+  await sql`drop table voices`.execute(db)
+  await sql`delete from schema_migrations where name = '000005-voices'`.execute(db)
+  await migrate(db)
+  assert.deepEqual(await db.selectFrom('voices').selectAll().execute(), [])
+})
+
 test('eight-byte integers are read as numbers', async () => {
   const { rows } = await sql<{ big: number }>`select 9007199254740991::bigint as big`.execute(db)
   assert.equal(rows[0]?.big, Number.MAX_SAFE_INTEGER)
