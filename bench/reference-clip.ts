@@ -1,21 +1,24 @@
-// Makes recordings of people who do not exist: Flite's `awb` with another vocal tract, pitch and colour. `node
-// build/bench/reference-clip.js` writes assets/reference.wav with them, byte for byte the same every time; tests take others.
+// Makes recordings of people who do not exist: a Flite voice with another vocal tract, pitch and colour. `node
+// build/bench/reference-clip.js` writes assets/reference.wav with them, byte for byte the same every time; built-in-voices.ts and tests
+// take others.
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { encodeAudio } from '../src/audio/encode/encoder.ts'
 import { applyFilter, designFilter } from '../src/audio/fir.ts'
 import { integratedLoudness } from '../src/audio/loudness.ts'
 import { packageRoot } from '../src/config.ts'
-import { loadFlite } from '../src/engine/preview/flite.ts'
+import { type FliteVoice, loadFlite } from '../src/engine/preview/flite.ts'
 import { PREVIEW_SAMPLE_RATE, shapeTract } from '../src/engine/preview/render.ts'
 
 export interface MadeSpeaker {
+  /** The Flite voice it is made of; `awb` unless told. */
+  readonly base?: FliteVoice
   readonly sentences: readonly string[]
-  /** Formants in percent of awb's: more is a shorter vocal tract. */
+  /** Formants in percent of the base's: more is a shorter vocal tract. */
   readonly tractPercent: number
   readonly pitchHz: number
   readonly pitchDeviationHz: number
-  /** 1 is awb's own tempo. */
+  /** 1 is the base's own tempo. */
   readonly stretch: number
   /** Gain in dB over frequency: a straight line over octaves from 500 Hz. */
   readonly tiltDbPerOctave: number
@@ -43,7 +46,7 @@ export async function makeRecording(speaker: MadeSpeaker): Promise<Float32Array>
   const scale = speaker.tractPercent / 100
   const flite = await loadFlite()
   const speech = flite(speaker.sentences, {
-    voice: 'awb',
+    voice: speaker.base ?? 'awb',
     durationStretch: speaker.stretch * scale,
     pitch: { meanHz: speaker.pitchHz / scale, deviationHz: speaker.pitchDeviationHz / scale },
   })
