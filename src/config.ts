@@ -118,6 +118,7 @@ export const SETTINGS = {
   ),
   MAX_BODY_MB: setting(count().default(32), 'Largest request body, in MiB.'),
   MAX_REFERENCE_SECONDS: setting(count(6).default(300), 'Longest reference recording.'),
+  MAX_VOICES_PER_ACCOUNT: setting(count(0).default(100), 'Voices that an account may keep.'),
   REFERENCE_FETCH_TIMEOUT_SECONDS: setting(count().default(15), 'Time to fetch a reference from its URL.'),
   REFERENCE_ALLOW_HTTP: setting(flag.default(false), 'Also fetch references from `http:` URLs.'),
   REFERENCE_ALLOW_PRIVATE: setting(

@@ -26,6 +26,7 @@ export const ERROR_CODES = [
   'range_not_satisfiable',
   'rate_limit_exceeded',
   'overloaded',
+  'voice_limit_reached',
   'internal',
   'unavailable',
   'timeout',

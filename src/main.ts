@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { bootstrapAccount } from './billing/bootstrap.ts'
 import { microFromCredits } from './billing/prices.ts'
-import { type Config, modelDirOf, packageRoot, userCacheDir, version } from './config.ts'
+import { type Config, modelDirOf, userCacheDir, version } from './config.ts'
 import { DEFAULT_VOICE_FILE, openBundle } from './engine/bundle.ts'
 import { chooseEngine, type EngineWish } from './engine/choose-engine.ts'
 import type { Engine, ModelName } from './engine/engine.ts'
@@ -28,21 +28,23 @@ import { type DatabaseKind, startDatabase } from './storage/database.ts'
 import { openBlobs } from './storage/open-blobs.ts'
 import type { Database } from './storage/postgres.ts'
 import { findSecret } from './storage/secrets.ts'
-import { findUpload } from './storage/uploads.ts'
+import { BUNDLED_VOICE_FILE } from './synthesis/built-in-voices.ts'
 import { createTask } from './synthesis/perform-job.ts'
 import { createRequests } from './synthesis/requests.ts'
 import { createSpeaker } from './synthesis/speak.ts'
 import type { Voices } from './synthesis/speech.ts'
+import { type StoredReferences, storedReferences } from './synthesis/stored-references.ts'
 import { createVoiceCache } from './synthesis/voice-cache.ts'
 import { createVoices } from './synthesis/voices.ts'
 import { createWebhookPoster } from './webhooks/attempt.ts'
 import { type Deliverer, startDeliverer } from './webhooks/deliverer.ts'
 
+export { BUNDLED_VOICE_FILE }
+
 // One connection for each request that waits for its statement, and some for polls; the embedded server allows 60.
 const DATABASE_POOL_SIZE = 16
 const READY_CHECK_TIMEOUT_MS = 2000
 const MODEL_KNOWN_FOR_MS = 10_000
-export const BUNDLED_VOICE_FILE = path.join(packageRoot, 'assets/reference.wav')
 
 export interface RunningServer extends AsyncDisposable {
   /** Where it listens, as a person on this machine would open it. */
@@ -84,7 +86,7 @@ export async function startServer(config: Config, log: Log, parts: Parts = {}): 
     watchQueue(metrics, () => findQueueState(db))
 
     const references = {
-      fetcher: createFetcherOf(config),
+      fetcher: createReferenceFetcher(config),
       maxBytes: config.MAX_BODY_MB * 2 ** 20,
       defaultVoiceFile: config.DEFAULT_VOICE ? BUNDLED_VOICE_FILE : undefined,
     }
@@ -100,6 +102,7 @@ export async function startServer(config: Config, log: Log, parts: Parts = {}): 
       log,
       speaker,
       requests,
+      references: { ...references, ...storedReferences(db, ground.blobs) },
       health,
       findModel,
       webhookUrlProblem: (url) => poster.problemOf(url)?.message,
@@ -200,10 +203,7 @@ async function openWorker(
   const model = parts.engine ? (await parts.engine.info()).model : start.model
   // Whether a request may do without a reference, its gateway has decided.
   const defaultVoiceFile = parts.engine ? BUNDLED_VOICE_FILE : await findDefaultVoice(start)
-  const voices = createVoicesOf({ config, log, metrics, engine, defaultVoiceFile }, async (token) => {
-    const upload = await findUpload(db, token)
-    return upload && (await blobs.read(upload.blobKey))
-  })
+  const voices = createVoicesOf({ config, log, metrics, engine, defaultVoiceFile }, storedReferences(db, blobs))
   const worker = startWorker({
     db,
     signals,
@@ -257,6 +257,8 @@ const databaseAnswers = (db: Database): Promise<boolean> =>
     delay(READY_CHECK_TIMEOUT_MS, false, { ref: false }),
   ])
 
+const NOTHING_STORED: StoredReferences = { readUpload: async () => undefined, readVoice: async () => undefined }
+
 /** What `speak` on the command line needs of the above: no database, no accounts. */
 export async function openLocalVoices(
   config: Config,
@@ -267,7 +269,7 @@ export async function openLocalVoices(
   const defaultVoiceFile = await findDefaultVoice(start)
   const engine = createEngine(start, config, log, metrics)
   const ours = { ...config, DATA_DIR: userCacheDir }
-  const voices = createVoicesOf({ config: ours, log, metrics, engine, defaultVoiceFile }, async () => undefined)
+  const voices = createVoicesOf({ config: ours, log, metrics, engine, defaultVoiceFile }, NOTHING_STORED)
   return { engine, voices, [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose]() }
 }
 
@@ -304,7 +306,7 @@ interface VoiceParts {
 
 function createVoicesOf(
   { config, log, metrics, engine, defaultVoiceFile }: VoiceParts,
-  readUpload: (token: string) => ReturnType<Blobs['read']>,
+  stored: StoredReferences,
 ): Voices {
   const folder = path.join(path.resolve(config.DATA_DIR), 'voices')
   return createVoices({
@@ -318,15 +320,16 @@ function createVoicesOf(
       log,
     }),
     references: {
-      fetcher: createFetcherOf(config),
+      fetcher: createReferenceFetcher(config),
       maxBytes: config.MAX_BODY_MB * 2 ** 20,
-      readUpload,
+      ...stored,
       defaultVoiceFile,
     },
   })
 }
 
-const createFetcherOf = (config: Config): Fetcher =>
+/** What fetches the recordings that callers name by URL. */
+export const createReferenceFetcher = (config: Config): Fetcher =>
   createFetcher({
     allowHttp: config.REFERENCE_ALLOW_HTTP,
     allowPrivate: config.REFERENCE_ALLOW_PRIVATE,

@@ -79,7 +79,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorContract>> = {
   },
   not_found: {
     status: 404,
-    when: 'The path is unknown, or there is no such output, upload, webhook or delivery, or it has expired.',
+    when: 'The path is unknown, or there is no such output, upload, voice, webhook or delivery, or it has expired.',
     remedy: 'Check the URL; make an output again if it has expired.',
   },
   request_not_found: {
@@ -136,6 +136,11 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorContract>> = {
     status: 429,
     when: 'The key sent more requests per minute than it may.',
     remedy: 'Wait for `Retry-After` seconds.',
+  },
+  voice_limit_reached: {
+    status: 409,
+    when: 'The account keeps as many voices as it may; the message states how many.',
+    remedy: 'Delete one that you no longer need.',
   },
   overloaded: {
     status: 429,

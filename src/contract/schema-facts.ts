@@ -17,6 +17,7 @@ interface JsonSchema {
   readonly maximum?: number
   readonly maxLength?: number
   readonly enum?: readonly string[]
+  readonly const?: unknown
   readonly items?: JsonSchema
   readonly anyOf?: readonly JsonSchema[]
   readonly properties?: Readonly<Record<string, JsonSchema>>
@@ -49,11 +50,18 @@ function typeFacts(field: JsonSchema): string[] {
   // The range of a seed is that of JSON's integers: no limit a person needs to read.
   const isBounded = minimum !== undefined && maximum !== undefined && maximum < Number.MAX_SAFE_INTEGER
   return [
-    field.enum ? field.enum.join(' | ') : field.type === 'array' ? `array of ${field.items?.type}` : (field.type ?? ''),
+    typeName(field),
     ...(isBounded ? [`${minimum} to ${maximum}`] : []),
     ...(maxLength === undefined ? [] : [`up to ${maxLength.toLocaleString('en-US')} characters`]),
     ...(field.default === undefined ? [] : [`default ${JSON.stringify(field.default)}`]),
   ]
+}
+
+function typeName({ anyOf, const: constant, enum: values, items, type = '' }: JsonSchema): string {
+  if (anyOf) return anyOf.map(typeName).join(' | ')
+  if (constant !== undefined) return JSON.stringify(constant)
+  if (values) return values.join(' | ')
+  return type === 'array' ? `array of ${items?.type}` : type
 }
 
 function toJsonSchema(schema: SchemaName): JsonSchema {

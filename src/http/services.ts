@@ -5,6 +5,7 @@ import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Blobs } from '../storage/blobs.ts'
 import type { Database } from '../storage/postgres.ts'
+import type { ReferenceDeps } from '../synthesis/reference-audio.ts'
 import type { Requests } from '../synthesis/requests.ts'
 import type { Speaker, SpeechFacts } from '../synthesis/speech.ts'
 
@@ -24,6 +25,8 @@ export interface Services {
   readonly signals: JobSignals
   readonly speaker: Speaker
   readonly requests: Requests
+  /** How the recordings of new voices are had. */
+  readonly references: ReferenceDeps
   /** Why a URL cannot be called as a webhook, as a sentence; undefined: it can, as far as its text tells. */
   webhookUrlProblem(url: string): string | undefined
   /** Deliveries are due that nobody has seen yet. */

@@ -181,3 +181,18 @@ async function findSame(db: Database, job: NewJob): Promise<Selectable<JobsTable
     .execute()
   return undefined
 }
+
+/** Whether submitJob() with this idempotency key would find a job. */
+export async function hasJobOfKey(db: Database, accountId: string, key: string | undefined): Promise<boolean> {
+  if (key === undefined) return false
+  const found = await retryTransient(() =>
+    db
+      .selectFrom('jobs')
+      .select('id')
+      .where('account_id', '=', accountId)
+      .where('idempotency_key', '=', key)
+      .where('state', 'not in', ['failed', 'cancelled'])
+      .executeTakeFirst(),
+  )
+  return found !== undefined
+}

@@ -2,6 +2,13 @@
 import { sql } from 'kysely'
 import type { Blobs } from '../storage/blobs.ts'
 import type { Database } from '../storage/postgres.ts'
+import {
+  type DeletedVoice,
+  findDeletedVoices,
+  findVoiceBlobs,
+  purgeVoice,
+  VOICES_FOLDER,
+} from '../storage/stored-voices.ts'
 import { retryTransient } from '../storage/transient.ts'
 import { findUploadBlobs, removeExpiredUploads, UPLOADS_FOLDER } from '../storage/uploads.ts'
 import type { JobMode } from './job.ts'
@@ -111,6 +118,30 @@ export async function removeOldPieces(db: Database, blobs: Blobs): Promise<numbe
   return rows.length
 }
 
+/** Forgets the voices that were deleted and that no open job names. Returns how many. */
+export async function removeDeletedVoices(db: Database, blobs: Blobs): Promise<number> {
+  let removed = 0
+  for (const voice of await findDeletedVoices(db, BATCH)) {
+    if (await isVoiceNeeded(db, voice)) continue
+    await purgeVoice(db, blobs, voice)
+    removed++
+  }
+  return removed
+}
+
+/** Open jobs have indexes of their own by state. */
+async function isVoiceNeeded(db: Database, { id, accountId }: DeletedVoice): Promise<boolean> {
+  const ofState = (state: string) => sql`
+    select 1 from jobs
+    where state = ${sql.lit(state)} and account_id = ${accountId} and request->>'reference' = ${`voice:${id}`}`
+  const { rows } = await retryTransient(() =>
+    sql<{ isNeeded: boolean }>`
+      select exists (${ofState('queued')}) or exists (${ofState('running')}) as "isNeeded"
+    `.execute(db),
+  )
+  return rows[0]?.isNeeded ?? true
+}
+
 /** Removes blobs that no row names: their process died before it could commit, or before it could delete them. */
 export async function removeOrphanBlobs(
   db: Database,
@@ -122,13 +153,14 @@ export async function removeOrphanBlobs(
     if (keys.length === 0) return
     const ofJobs = await findJobBlobs(db, keys)
     const uploads = await findUploadBlobs(db, keys)
+    const voices = await findVoiceBlobs(db, keys)
     for (const key of keys) {
-      if (ofJobs.has(key) || uploads.has(key)) continue
+      if (ofJobs.has(key) || uploads.has(key) || voices.has(key)) continue
       await blobs.delete(key)
       removed++
     }
   }
-  for (const folder of [OUTPUTS_FOLDER, INPUTS_FOLDER, PIECES_FOLDER, UPLOADS_FOLDER]) {
+  for (const folder of [OUTPUTS_FOLDER, INPUTS_FOLDER, PIECES_FOLDER, UPLOADS_FOLDER, VOICES_FOLDER]) {
     let batch: string[] = []
     for await (const blob of blobs.list(folder)) {
       if (blob.modifiedAt > olderThan) continue

@@ -7,6 +7,7 @@ import type { Database } from '../storage/postgres.ts'
 import { cancelUnattendedJobs } from './attendance.ts'
 import {
   type Requeued,
+  removeDeletedVoices,
   removeExpired,
   removeInputs,
   removeOldPieces,
@@ -44,6 +45,7 @@ export function startSweeper(db: Database, blobs: Blobs, log: Log): AsyncDisposa
     }),
     repeat(ABANDONED_EVERY_MS, async () => {
       await removeInputs(db, blobs)
+      await removeDeletedVoices(db, blobs)
     }),
     repeat(REST_EVERY_MS, async () => {
       const removedBlobs = (await removeExpired(db, blobs)) + (await removeOrphanBlobs(db, blobs))

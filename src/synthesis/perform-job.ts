@@ -127,7 +127,7 @@ async function findReference(blobs: Blobs, job: ClaimedJob, { reference }: Store
     invariant(bytes, `the recording of job ${job.id} is gone`)
     return { kind: 'bytes', bytes }
   }
-  return reference === undefined ? { kind: 'default' } : { kind: 'string', value: reference }
+  return reference === undefined ? { kind: 'default' } : { kind: 'string', value: reference, accountId: job.accountId }
 }
 
 /** What earlier attempts have made and can be gone on with: all of it or nothing. */

@@ -4,6 +4,8 @@ import { readFile } from 'node:fs/promises'
 import { AppError } from '../errors.ts'
 import type { Fetcher } from '../outbound/guarded-fetch.ts'
 import { OutboundError } from '../outbound/outbound-error.ts'
+import { isId } from '../storage/ids.ts'
+import { BUNDLED_VOICE_FILE, DEFAULT_VOICE_ID, findBuiltInVoice } from './built-in-voices.ts'
 import { type DataUri, parseDataUri } from './data-uri.ts'
 import type { ReferenceSource } from './speech.ts'
 
@@ -22,12 +24,15 @@ export interface ReferenceDeps extends ReferenceRules {
   readonly fetcher: Fetcher
   /** Bytes of an upload that exists and has not expired. */
   readonly readUpload: (token: string) => Promise<Uint8Array | undefined>
+  /** What is kept of a stored voice of the account, for whoever named it before it was deleted too. */
+  readonly readVoice: (accountId: string, id: string) => Promise<Uint8Array | undefined>
 }
 
 /** What a reference is, once its form is known to be right. */
 type ReferenceForm =
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
   | { readonly kind: 'file'; readonly file: string }
+  | { readonly kind: 'voice'; readonly id: string }
   | { readonly kind: 'upload'; readonly token: string; readonly url: string }
   | { readonly kind: 'url'; readonly url: string }
 
@@ -50,6 +55,12 @@ export async function resolveReference(
   const form = formOf(source, deps)
   if (form.kind === 'bytes') return form.bytes
   if (form.kind === 'file') return await readFile(form.file, { signal })
+  if (form.kind === 'voice') {
+    const accountId = source.kind === 'string' ? source.accountId : undefined
+    const voice = (await readBuiltInVoice(form.id, deps)) ?? (accountId && (await deps.readVoice(accountId, form.id)))
+    if (!voice) throw noSuchVoice(form.id)
+    return voice
+  }
   // By whatever name this server was reached, the token alone tells that the file is here: it need not fetch from itself.
   const upload = form.kind === 'upload' ? await deps.readUpload(form.token) : undefined
   if (upload) return upload
@@ -68,13 +79,37 @@ function formOf(source: ReferenceSource, deps: ReferenceRules): ReferenceForm {
   if (source.kind === 'bytes') return withinLimits({ kind: 'bytes', bytes: source.bytes }, deps.maxBytes)
   const url = source.value
   if (/^data:/i.test(url)) return withinLimits(parseDataUri(url, deps.maxBytes), deps.maxBytes)
-  if (/^voice:/i.test(url))
-    throw rejectReference('This server keeps no stored voices; send a URL, a data: URI or a file.')
+  if (/^voice:/i.test(url)) {
+    const id = namedVoice(source)
+    if (id === undefined) throw rejectReference(`${NOT_A_VOICE} ${WHERE_VOICES_ARE}`)
+    return { kind: 'voice', id }
+  }
   const token = uploadToken(url)
   if (token) return { kind: 'upload', token, url }
   const problem = deps.fetcher.problemOf(url)
   if (problem) throw rejectReference(problem.message, problem)
   return { kind: 'url', url }
+}
+
+const NOT_A_VOICE = 'After voice: comes the id of a stored voice, or the name of a built-in one.'
+const WHERE_VOICES_ARE = 'GET /v1/voices lists those you can use.'
+
+/** The id of the voice that `voice:<id>` names, as it is kept; undefined for every other reference, and for what no voice can be called. */
+export function namedVoice(source: ReferenceSource): string | undefined {
+  const written = source.kind === 'string' ? /^voice:([\w-]{1,64})$/i.exec(source.value)?.[1]?.toLowerCase() : undefined
+  if (written === undefined || findBuiltInVoice(written)) return written
+  const id = written.replaceAll('-', '')
+  return isId(id) ? id : undefined
+}
+
+export const noSuchVoice = (id: string): AppError => rejectReference(`There is no voice ${id}. ${WHERE_VOICES_ARE}`)
+
+async function readBuiltInVoice(id: string, { defaultVoiceFile }: ReferenceRules): Promise<Uint8Array | undefined> {
+  const voice = findBuiltInVoice(id)
+  if (!voice) return undefined
+  return readFile(
+    voice.id === DEFAULT_VOICE_ID ? (defaultVoiceFile ?? BUNDLED_VOICE_FILE) : (voice.file ?? BUNDLED_VOICE_FILE),
+  )
 }
 
 function withinLimits(data: DataUri, maxBytes: number): ReferenceForm {

@@ -5,14 +5,14 @@ import type { Recording } from '../audio/recording.ts'
 import { rejectReference } from './reference-audio.ts'
 
 // Decoding and checking five minutes of anything takes a second or two; a file that needs this long is made to.
-const DEADLINE_MS = 20_000
+export const REFERENCE_DEADLINE_MS = 20_000
 
 /**
  * Decodes a reference and checks that it can be cloned. Throws AppError `invalid_reference_audio` with the first thing that is
  * wrong and what to do about it.
  */
 export async function decodeReference(file: Uint8Array, maxSeconds: number, signal: AbortSignal): Promise<Recording> {
-  const decoded = decodeAndCheck(file, { maxSeconds, deadlineMs: DEADLINE_MS }, signal)
+  const decoded = decodeAndCheck(file, { maxSeconds, deadlineMs: REFERENCE_DEADLINE_MS }, signal)
   const { recording, check } = await decoded.catch((error: unknown) => {
     throw error instanceof AudioInputError ? rejectReference(error.message, error) : error
   })

@@ -8,7 +8,12 @@ export { DELIVERY_TAGS, SOUND_TAGS } from '../engine/text/tags.ts'
 /** Where the reference recording comes from; reference-audio.ts turns it into bytes. */
 export type ReferenceSource =
   /** As the caller wrote it: `https:` URL, `data:` URI, URL of an upload, `voice:<id>`. */
-  | { readonly kind: 'string'; readonly value: string }
+  | {
+      readonly kind: 'string'
+      readonly value: string
+      /** Whose stored voices it may name; without it, those that are built in. */
+      readonly accountId?: string
+    }
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
   /** The voice that came with the model, else the bundled recording; only where the setting DEFAULT_VOICE allows it. */
   | { readonly kind: 'default' }

@@ -5,13 +5,15 @@ import { AppError } from '../errors.ts'
 import { cancelJob } from '../jobs/cancel.ts'
 import type { JobMode } from '../jobs/job.ts'
 import { makeInputBlobKey } from '../jobs/outputs.ts'
-import { type Submitted, submitJob } from '../jobs/submit.ts'
+import { hasJobOfKey, type Submitted, submitJob } from '../jobs/submit.ts'
 import type { Log } from '../log.ts'
 import type { Blobs } from '../storage/blobs.ts'
 import type { Database } from '../storage/postgres.ts'
+import { findVoice } from '../storage/stored-voices.ts'
+import { findBuiltInVoice } from './built-in-voices.ts'
 import { chooseSeed } from './generate.ts'
-import { type ReferenceRules, readInlineReference } from './reference-audio.ts'
-import type { Caller, SpeechRequest } from './speech.ts'
+import { namedVoice, noSuchVoice, type ReferenceRules, readInlineReference } from './reference-audio.ts'
+import type { Caller, ReferenceSource, SpeechRequest } from './speech.ts'
 import { storeRequest } from './stored-request.ts'
 
 export interface SubmitDeps {
@@ -34,18 +36,19 @@ const UNSURE = 'the database was away: a job may have been added that nobody wai
 
 /**
  * Adds the job under `id` with its price held, or finds the one that has this idempotency key. A recording that came with the request is
- * stored first. Throws AppError: invalid_reference_audio, missing_parameter, insufficient_credits, idempotency_conflict, overloaded,
+ * stored first; a stored voice that it names must be there. Throws AppError: invalid_reference_audio, missing_parameter, insufficient_credits, idempotency_conflict, overloaded,
  * unavailable.
  */
 export async function submitSpeech(
   deps: SubmitDeps,
-  request: SpeechRequest,
+  asked: SpeechRequest,
   caller: Caller,
   id: string,
   terms: SubmitTerms,
 ): Promise<Submitted> {
   const { config, db, blobs, log } = deps
-  const recording = readInlineReference(request.reference, deps.references)
+  const recording = readInlineReference(asked.reference, deps.references)
+  const request = { ...asked, reference: await findNamedVoice(db, asked, caller.accountId) }
   const inputBlobKey = recording && makeInputBlobKey(id)
   if (inputBlobKey) await blobs.put(inputBlobKey, recording)
   const forgetInput = async () => {
@@ -79,4 +82,16 @@ export async function submitSpeech(
     if (!isRefused) void cancelJob(db, caller.accountId, id).catch((err) => log.warn({ err, id }, UNSURE))
     throw error
   }
+}
+
+/**
+ * The reference; a stored voice under its plain id, by which the sweep knows what open jobs still need. A request whose idempotency key
+ * has a job gets that job, whatever has become of the voice.
+ */
+async function findNamedVoice(db: Database, request: SpeechRequest, accountId: string): Promise<ReferenceSource> {
+  const id = namedVoice(request.reference)
+  if (id === undefined) return request.reference
+  const isThere = findBuiltInVoice(id) !== undefined || (await findVoice(db, accountId, id)) !== undefined
+  if (!isThere && !(await hasJobOfKey(db, accountId, request.idempotency?.key))) throw noSuchVoice(id)
+  return { kind: 'string', value: `voice:${id}` }
 }

@@ -11,7 +11,7 @@ import { encodeAudio } from '../../src/audio/encode/encoder.ts'
 import { ROUTES, type RouteContract } from '../../src/contract/routes.ts'
 import { ERROR_CODES } from '../../src/errors.ts'
 import { addDeadJob, makeAccount } from '../harness/accounts.ts'
-import { sine } from '../harness/signals.ts'
+import { speechLike } from '../harness/signals.ts'
 import { buildScratchApp, openScratchApp, VALID } from './scratch-app.ts'
 
 const scratch = await openScratchApp({ PUBLIC_URL: '', ADMIN_TOKEN: 'let-me-in' })
@@ -78,7 +78,7 @@ test('every command of the documentation works as it stands', async (t) => {
   const run = promisify(execFile)
   if (!(await run('curl', ['--version']).catch(() => undefined))) return t.skip('curl is not installed here')
   const folder = await mkdtemp(path.join(os.tmpdir(), 'test-docs-'))
-  await writeFile(path.join(folder, 'voice.wav'), await encodeAudio(sine(220, 6, 24_000), 24_000, 'wav'))
+  await writeFile(path.join(folder, 'voice.wav'), await encodeAudio(speechLike(6, 24_000), 24_000, 'wav'))
   await app.listen({ port: 0, host: '127.0.0.1' })
   const BASE = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`
   const made = await scratch.speak(VALID, { accept: 'application/json', host: new URL(BASE).host })
@@ -100,6 +100,7 @@ test('every command of the documentation works as it stands', async (t) => {
     const command = `${route.curl} --fail --silent --show-error`
     const { stdout } = await run('sh', ['-c', command], { cwd: folder, env: environment, encoding: 'utf8' })
     if (name === 'upload') environment.UPLOAD = JSON.parse(stdout).file_urls[0]
+    if (name === 'createVoice') environment.VOICE_ID = JSON.parse(stdout).id
     if (name === 'createWebhook') environment.WEBHOOK_ID = JSON.parse(stdout).id
     if (name === 'testWebhook') environment.DELIVERY_ID = JSON.parse(stdout).id
     if (name === 'speak')

@@ -16,13 +16,15 @@ import { createFetcher } from '../../src/outbound/guarded-fetch.ts'
 import type { Blobs } from '../../src/storage/blobs.ts'
 import { createFileBlobs } from '../../src/storage/file-blobs.ts'
 import type { Database } from '../../src/storage/postgres.ts'
+
 import { findSecret } from '../../src/storage/secrets.ts'
-import { findUpload } from '../../src/storage/uploads.ts'
+
 import { createTask } from '../../src/synthesis/perform-job.ts'
 import { resolveReference } from '../../src/synthesis/reference-audio.ts'
 import { createRequests } from '../../src/synthesis/requests.ts'
 import { createSpeaker } from '../../src/synthesis/speak.ts'
 import type { Speaker, SpeechRequest, Voices } from '../../src/synthesis/speech.ts'
+import { storedReferences } from '../../src/synthesis/stored-references.ts'
 import { createWebhookPoster } from '../../src/webhooks/attempt.ts'
 import { makeAccount, type TestAccount } from '../harness/accounts.ts'
 import { openTestDatabase, quietLog } from '../harness/database.ts'
@@ -88,10 +90,7 @@ export async function buildScratchApp(
   const references = {
     fetcher,
     maxBytes: config.MAX_BODY_MB * 2 ** 20,
-    readUpload: async (token: string) => {
-      const upload = await findUpload(db, token)
-      return upload && (await blobs.read(upload.blobKey))
-    },
+    ...storedReferences(db, blobs),
     defaultVoiceFile: config.DEFAULT_VOICE ? import.meta.filename : undefined,
   }
   const realSpeaker = createSpeaker({ config, db, blobs, signals: worker.signals, references, log })
@@ -121,6 +120,7 @@ export async function buildScratchApp(
     blobs,
     signals: worker.signals,
     speaker,
+    references,
     requests: createRequests({ config, db, blobs, references, log }),
     webhookUrlProblem: (url) => poster.problemOf(url)?.message,
     wakeDeliverer: () => {},

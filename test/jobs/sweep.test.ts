@@ -66,9 +66,9 @@ test('an expired upload goes with its file, another stays', async () => {
   assert.equal(await blobs.read(`uploads/${old.token.slice(0, 2)}/${old.token}`), undefined)
 })
 
-test('a file that no row names goes when it is old, and only below outputs and uploads', async () => {
+test('a file that no row names goes when it is old, and only where blobs are named by rows', async () => {
   const { blobKey } = await makeCompleted(await makeAccount(db))
-  const orphans = ['outputs/00/orphan', 'uploads/00/orphan', 'outputs/00/half.00112233.tmp']
+  const orphans = ['outputs/00/orphan', 'uploads/00/orphan', 'stored-voices/00/orphan', 'outputs/00/half.00112233.tmp']
   const others = ['outputs/00/just-written', 'voices/00/orphan']
   for (const key of [...orphans, ...others]) await blobs.put(key, Buffer.from(key))
   const longAgo = new Date(Date.now() - 2 * HOUR_MS)

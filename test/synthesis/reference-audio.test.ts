@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
 import { createFetcher } from '../../src/outbound/guarded-fetch.ts'
+import { BUILT_IN_VOICES_FOLDER } from '../../src/synthesis/built-in-voices.ts'
 import { type ReferenceDeps, readInlineReference, resolveReference } from '../../src/synthesis/reference-audio.ts'
 import type { ReferenceSource } from '../../src/synthesis/speech.ts'
 import { startServer } from '../outbound/recording-server.ts'
@@ -11,11 +12,13 @@ import { startServer } from '../outbound/recording-server.ts'
 const never = new AbortController().signal
 const TOKEN = '0123456789abcdef0123456789abcdef'
 const MIB = 2 ** 20
+const ANNA = 'a'.repeat(32)
 
 const deps = (changes: Partial<ReferenceDeps> = {}): ReferenceDeps => ({
   fetcher: createFetcher({ allowHttp: false, allowPrivate: false, timeoutMs: 5000, maxBytes: MIB }),
   maxBytes: MIB,
   readUpload: async (token) => (token === TOKEN ? Buffer.from('upload') : undefined),
+  readVoice: async (accountId, id) => (accountId === ANNA && id === TOKEN ? Buffer.from('her voice') : undefined),
   defaultVoiceFile: undefined,
   ...changes,
 })
@@ -30,7 +33,9 @@ const BAD_FORMS: [ReferenceSource, RegExp][] = [
   [url('me.wav'), /^Reference media rejected: URL must be a valid HTTPS URL\.$/],
   [url('http://example.com/me.wav'), /^Reference media rejected: URL must use https:, not http:\.$/],
   [url('https://127.0.0.1/me.wav'), /^Reference media rejected: URL must lead to a public address\.$/],
-  [url('voice:123'), /keeps no stored voices/],
+  [url('voice:123'), /After voice: comes the id of a stored voice, or the name of a built-in one/],
+  [url('voice:../../etc/passwd'), /After voice: comes the id/],
+  [url(`voice:${'a'.repeat(65)}`), /After voice: comes the id/],
   [url('data:audio/wav;base64,?'), /data: URI is not valid/],
   [url('data:audio/wav;base64,'), /The file is empty/],
   [url(`data:;base64,${Buffer.alloc(MIB + 1).toString('base64')}`), /larger than 1 MiB/],
@@ -107,4 +112,24 @@ test('an abort is passed on as it is', async () => {
   leaving.abort(new Error('left'))
   const work = resolveReference(url('https://example.com/me.wav'), deps(), leaving.signal)
   await assert.rejects(work, { message: 'left' })
+})
+
+test('a stored voice is read for the account it belongs to, however its id is written, and for nobody else', async () => {
+  const dashed = TOKEN.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-').toUpperCase()
+  for (const written of [`voice:${TOKEN}`, `VOICE:${dashed}`]) {
+    assert.equal(await resolveText({ kind: 'string', value: written, accountId: ANNA }), 'her voice')
+    for (const accountId of ['b'.repeat(32), undefined]) {
+      const source: ReferenceSource = { kind: 'string', value: written, ...(accountId ? { accountId } : {}) }
+      await assert.rejects(resolveReference(source, deps(), never), refused(/There is no voice 0123/))
+    }
+  }
+})
+
+test('a built-in voice is its file, and the default one is what the model has', async () => {
+  const ada = Buffer.from(await resolveReference(url('voice:Ada'), deps(), never))
+  assert.ok(ada.equals(await readFile(path.join(BUILT_IN_VOICES_FOLDER, 'ada.flac'))))
+  const own = deps({ defaultVoiceFile: path.join(BUILT_IN_VOICES_FOLDER, 'bruno.flac') })
+  const byDefault = await resolveReference(url('voice:default'), own, never)
+  assert.ok(Buffer.from(byDefault).equals(await readFile(path.join(BUILT_IN_VOICES_FOLDER, 'bruno.flac'))))
+  assert.equal((await resolveText(url('voice:default'))).slice(0, 4), 'RIFF')
 })

@@ -32,7 +32,7 @@ nav a:hover { color: var(--accent); }
 .route { display: flex; flex-wrap: wrap; align-items: baseline; gap: .25rem .75rem; margin-bottom: .75rem; }
 .route .path { font-size: 1rem; overflow-wrap: anywhere; }
 .verb { font: 600 .75rem/1 var(--mono); letter-spacing: .03em; color: var(--get); }
-.verb.POST { color: var(--post); }
+.verb.POST, .verb.PATCH { color: var(--post); }
 .verb.DELETE { color: var(--delete); }
 nav .verb { display: inline-block; width: 3.1rem; font-size: .6875rem; }
 .tag { font-size: .75rem; color: var(--soft); border: 1px solid var(--line); border-radius: 99px; padding: .1rem .6rem; white-space: nowrap; }

@@ -14,6 +14,7 @@ import { showStudio, showStudioFacts, showStudioFile, signInToStudio } from './s
 import { submit } from './submit.ts'
 import { upload } from './uploads.ts'
 import { findUsage } from './usage.ts'
+import { changeVoice, createVoice, deleteVoice, exportVoice, findVoice, listVoices, previewVoice } from './voices.ts'
 import { listDeliveries, replayDelivery } from './webhook-deliveries.ts'
 import {
   createWebhook,
@@ -39,6 +40,13 @@ export function buildHandlers(services: Services): Handlers {
     upload: upload(services),
     findProvenance: findProvenance(services),
     downloadUpload: downloadUpload(services),
+    createVoice: createVoice(services),
+    listVoices: listVoices(services),
+    findVoice: findVoice(services),
+    changeVoice: changeVoice(services),
+    previewVoice: previewVoice(services),
+    exportVoice: exportVoice(services),
+    deleteVoice: deleteVoice(services),
     createWebhook: createWebhook(services),
     listWebhooks: listWebhooks(services),
     testWebhook: testWebhook(services),
