@@ -3,9 +3,9 @@ import { readFile } from 'node:fs/promises'
 import type { ReferenceSource } from '../synthesis/speech.ts'
 import { UsageError } from './usage-error.ts'
 
-/** `value` is a file, or an https: or data: URL. Throws UsageError naming `argument` where the file cannot be read. */
+/** `value` is a file, an https: or data: URL, or `voice:` and the name of a built-in voice. Throws UsageError naming `argument` where the file cannot be read. */
 export async function readReference(argument: string, value: string): Promise<ReferenceSource> {
-  if (/^(https?|data):/.test(value)) return { kind: 'string', value }
+  if (/^(https?|data|voice):/.test(value)) return { kind: 'string', value }
   try {
     return { kind: 'bytes', bytes: await readFile(value) }
   } catch (error) {

@@ -44,7 +44,7 @@ export const speakCommand = (): Command =>
     .argument('[text]', 'what to say, with sound tags such as [laugh]; without it, standard input is read')
     .option(
       '--voice <recording>',
-      'file or https URL of a recording, longer than 5 seconds, or of an encoded voice (default: the voice of the model, or the bundled one)',
+      'file or https URL of a recording, longer than 5 seconds, or of an encoded voice; or voice: and a built-in one, e.g. voice:ada (default: the voice of the model, or the bundled one)',
     )
     .option(
       '-o, --output <file>',
