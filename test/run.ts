@@ -1,5 +1,6 @@
 // Runs the tests: all files on one embedded PostgreSQL, then those that use a database again on an ordinary PostgreSQL.
 // `node build/test/run.js [part of a path…]` runs the files whose path contains one of the parts. What tests leave behind fails the run.
+import { setMaxListeners } from 'node:events'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
@@ -31,6 +32,7 @@ interface Tally {
 const testFolder = import.meta.dirname
 /** Ctrl-C ends the tests and still tidies up. */
 const interrupted = new AbortController()
+setMaxListeners(0, interrupted.signal) // run() listens once for each file
 
 async function main(): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort())

@@ -75,7 +75,9 @@ test('the process starts with the first call and serves all later ones', async (
 
 test('many calls at once start one process and get their own answers', async (t) => {
   const { started, collect } = startHandle(t)
-  const answers = await Promise.all(Array.from({ length: 20 }, (_, i) => collect(`chunks ${i}`)))
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, (_, i) => collect(`chunks ${i}`, new AbortController().signal)),
+  )
   for (const [i, numbers] of answers.entries()) assert.deepEqual(numbers, [...Array(i).keys()])
   assert.equal(started.length, 1)
 })

@@ -1,4 +1,5 @@
-// Preloaded into every test process by run.ts: a test file that has finished and does not end has left something open.
+// Preloaded into every test process by run.ts: a test file that has finished and does not end has left something open, and whatever more
+// than ten times listens to one event and is not known to be meant to may be a leak.
 import { after } from 'node:test'
 
 // The time a file's own `after` hooks may take on a busy machine.
@@ -6,6 +7,9 @@ const GRACE_MS = 20_000
 
 // NODE_OPTIONS reaches the programs that tests start as well; those are none of our business.
 if (process.argv[1]?.endsWith('.test.js')) {
+  process.on('warning', (warning) => {
+    if (warning.name === 'MaxListenersExceededWarning') throw warning
+  })
   after(() => {
     setTimeout(() => {
       console.error(`The tests are over but still open: ${process.getActiveResourcesInfo().join(', ')}`)

@@ -93,7 +93,7 @@ test('a voice survives the process, bit for bit', async () => {
 test('many who want the same voice at once wait for one encoding', async () => {
   const { find, joined } = cacheIn(freshFolder())
   const { encode, runs, started, outside } = encoder()
-  const waiting = Array.from({ length: 20 }, () => find(origin('a'), encode, never))
+  const waiting = Array.from({ length: 20 }, () => find(origin('a'), encode, new AbortController().signal))
   await Promise.all([started, joined(19)])
   outside.emit('land')
   const voices = await Promise.all(waiting)
