@@ -16,7 +16,7 @@ import {
   requestQuerySchema,
   submittedRequestSchema,
 } from './requests.ts'
-import { asyncSpeechSchema, OUTPUT_FORMATS, speechSchema } from './speech.ts'
+import { asyncSpeechSchema, OUTPUT_FORMATS, syncSpeechSchema } from './speech.ts'
 import { studioFactsSchema, studioSignInSchema } from './studio.ts'
 import { uploadedSchema, uploadSchema } from './uploads.ts'
 import { usageQuerySchema, usageSchema } from './usage.ts'
@@ -46,7 +46,7 @@ const healthSchema = z
 
 /** Schemas that have a name in the OpenAPI document. */
 export const SCHEMAS = {
-  SpeechRequest: speechSchema,
+  SpeechRequest: syncSpeechSchema,
   AsyncSpeechRequest: asyncSpeechSchema,
   SubmittedRequest: submittedRequestSchema,
   CompletedStatus: completedStatusSchema,
@@ -140,7 +140,9 @@ export const HEADERS = {
   'x-output-metadata': 'JSON: `duration` in seconds, `sample_rate`, `model`, and the `guards` that fired.',
   'x-ignored-parameters': 'Names of unknown parameters in the body, percent-encoded where needed.',
   'idempotent-replayed': '`true` when an earlier request with the same `Idempotency-Key` made this result.',
-  'server-timing': 'Where the time went, in milliseconds.',
+  'server-timing':
+    'Where the time went, in milliseconds; ahead of a stream: `queue`, and `first`, from the request to the first sound.',
+  'x-audio-duration': 'Seconds of audio; in the trailers of a stream.',
   'x-rate-limit-limit': 'Requests per minute of this key.',
   'x-rate-limit-remaining': 'Requests left now.',
   'x-rate-limit-reset-at-utc': 'When all of them are back, ISO 8601.',
@@ -171,7 +173,7 @@ export const ROUTES = {
     alsoAt: [`/${MODEL_SLUG}`],
     summary: 'Speak a text in the voice of a recording',
     description:
-      'Answers with the audio itself, once all of it is made, stored and charged. A failure is never charged. A client that hangs up stops the work.',
+      'Answers with the audio itself, once all of it is made, stored and charged; with `stream: true`, as it is made. A failure is never charged. A client that hangs up stops the work; of a stream it has paid what was made.',
     curl: `curl "$BASE/v1/${MODEL_SLUG}" -H "x-api-key: $KEY" \\
   -F text='Hello there. [chuckle]' -F reference_audio=@voice.wav -o speech.wav`,
     access: 'key',
@@ -180,8 +182,9 @@ export const ROUTES = {
     body: { schema: 'SpeechRequest', multipartFile: 'reference_audio' },
     responses: {
       200: {
-        description: 'The audio; or, where `Accept` asks for JSON alone, a description of it.',
-        media: AUDIO,
+        description:
+          'The audio; or, where `Accept` asks for JSON alone, a description of it. With `stream`, the audio as it is made, or events.',
+        media: [...AUDIO, 'text/event-stream'],
         json: ['CompletedRequest'],
         headers: [
           'x-cost',
@@ -191,6 +194,7 @@ export const ROUTES = {
           'x-model',
           'x-cold-start',
           'x-output-metadata',
+          'x-audio-duration',
           'x-ignored-parameters',
           'idempotent-replayed',
           'server-timing',

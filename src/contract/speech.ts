@@ -117,6 +117,28 @@ export const speechSchema = z
 /** As speechSchema, for servers where the setting DEFAULT_VOICE supplies a voice. */
 export const speechWithDefaultVoiceSchema = speechSchema.partial({ reference_audio: true })
 
+/** What a caller who waits can have beside. */
+export const syncSpeechSchema = speechSchema
+  .extend({
+    stream: z
+      .boolean({ error: 'stream must be true or false.' })
+      .optional()
+      .describe(
+        'Send the audio while it is made, in chunks; charged by the piece. What is known only at the end comes in trailers. A failure after the first byte breaks the connection off.',
+      ),
+    stream_format: z
+      .enum(['audio', 'sse'], { error: 'stream_format must be one of audio, sse.' })
+      .optional()
+      .describe(
+        '`sse`: stream as server-sent events `speech.audio.delta` (Base64 in `audio`), `speech.audio.done`, or `error`. `Accept: text/event-stream` asks for the same.',
+      ),
+  })
+  .meta({
+    description: 'Parameters stand at the top level. Unknown ones are ignored and named in `x-ignored-parameters`.',
+    examples: [{ text: 'Hello there. [chuckle] This is my voice.', reference_audio: 'https://example.com/voice.mp3' }],
+  })
+export const syncSpeechWithDefaultVoiceSchema = syncSpeechSchema.partial({ reference_audio: true })
+
 /** Whether a server will really call it, and which addresses it may have, is for the room that does to say. */
 const webhookUrl = z
   .string({ error: 'webhook_url must be a string.' })
@@ -149,11 +171,12 @@ export const asyncSpeechSchema = speechSchema.extend({ webhook_url: webhookUrl }
 export const asyncSpeechWithDefaultVoiceSchema = asyncSpeechSchema.partial({ reference_audio: true })
 
 export type SpeechBody = z.output<typeof speechWithDefaultVoiceSchema>
+export type SyncSpeechBody = z.output<typeof syncSpeechWithDefaultVoiceSchema>
 export type AsyncSpeechBody = z.output<typeof asyncSpeechWithDefaultVoiceSchema>
 
 /** Multipart fields are text by nature: these are read as numbers and booleans before they are validated. */
 const NUMBER_FIELDS: readonly string[] = ['temperature', 'top_p', 'top_k', 'min_p', 'repetition_penalty', 'seed']
-const BOOLEAN_FIELDS: readonly string[] = ['norm_loudness']
+const BOOLEAN_FIELDS: readonly string[] = ['norm_loudness', 'stream']
 
 /** A multipart field as JSON would have it; text that is no number or boolean stays text and is refused by its schema. */
 export function readTextField(name: string, value: string): string | number | boolean {

@@ -38,6 +38,10 @@ export function negotiate(accept: string | undefined, requested: OutputFormat | 
   }
 }
 
+/** Whether Accept asks for server-sent events. */
+export const acceptsEvents = (accept: string | undefined): boolean =>
+  parseAccept(accept ?? '').some(({ mediaType, quality }) => mediaType === 'text/event-stream' && quality > 0)
+
 function parseAccept(accept: string): Preference[] {
   return accept
     .split(',')

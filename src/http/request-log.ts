@@ -35,7 +35,11 @@ export function recordRequest({ metrics, log }: Services, request: FastifyReques
     )
   }
   reply.raw.once('finish', () => record(reply.statusCode, request.failureCode))
-  reply.raw.once('close', () => record(CALLER_GONE_STATUS, 'caller_gone'))
+  reply.raw.once('close', () => {
+    // A stream that we broke off says so; whoever else ends before its end has hung up.
+    if (request.failureCode === undefined) record(CALLER_GONE_STATUS, 'caller_gone')
+    else record(reply.statusCode, request.failureCode)
+  })
 }
 
 /** The path as it was registered, never the caller's: one label per route. */

@@ -93,7 +93,7 @@ function listNames(names: readonly string[]): string {
   return [...shown, ...(names.length > MAX_IGNORED_NAMES ? ['...'] : [])].join(', ')
 }
 
-function inferenceSeconds({ referenceSeconds, engineSeconds }: Timings): number {
+export function inferenceSeconds({ referenceSeconds, engineSeconds }: Timings): number {
   return roundToMillisecond(referenceSeconds + engineSeconds)
 }
 

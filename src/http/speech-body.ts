@@ -6,8 +6,9 @@ import {
   asyncSpeechWithDefaultVoiceSchema,
   readTextField,
   type SpeechBody,
-  speechSchema,
-  speechWithDefaultVoiceSchema,
+  type SyncSpeechBody,
+  syncSpeechSchema,
+  syncSpeechWithDefaultVoiceSchema,
 } from '../contract/speech.ts'
 import { AppError } from '../errors.ts'
 import type { ParsedBody } from './body.ts'
@@ -26,8 +27,8 @@ interface Options {
 }
 
 /** Throws `missing_parameter`, `invalid_parameter` or `text_too_long`, naming the field. */
-export const readSpeechBody = (parsed: ParsedBody, options: Options): SpeechParameters =>
-  readBody(parsed, options, speechSchema, speechWithDefaultVoiceSchema)
+export const readSpeechBody = (parsed: ParsedBody, options: Options): SpeechParameters<SyncSpeechBody> =>
+  readBody(parsed, options, syncSpeechSchema, syncSpeechWithDefaultVoiceSchema)
 
 /** The same with what the asynchronous API takes beside. */
 export const readAsyncSpeechBody = (parsed: ParsedBody, options: Options): SpeechParameters<AsyncSpeechBody> =>

@@ -104,12 +104,16 @@ export async function removeInputs(db: Database, blobs: Blobs): Promise<number> 
   return ended.length
 }
 
-/** Removes the pieces of jobs that ended ten minutes ago: by then nobody is still being sent them. Returns how many. */
+/**
+ * Removes the pieces of jobs that ended ten minutes ago: by then nobody is still being sent them. Those of a stream with an idempotency key
+ * stay as long as its result: a replay is made of them. Returns how many.
+ */
 export async function removeOldPieces(db: Database, blobs: Blobs): Promise<number> {
   const { rows } = await sql<{ blobKey: string }>`
     delete from job_pieces where blob_key in (
       select blob_key from job_pieces join jobs on jobs.id = job_pieces.job_id
       where finished_at < now() - ${PIECES_KEPT_FOR}::interval
+        and not (stream and state = 'completed' and idempotency_key is not null and expires_at > now())
       limit ${BATCH}
     )
     returning blob_key as "blobKey"

@@ -2,6 +2,7 @@
 // with the pieces that are made, and nothing is paid that is not there.
 import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { AudioTags } from '../audio/encode/tags.ts'
 import { FORMAT_FACTS } from '../audio/formats.ts'
 import type { Engine, EngineInfo, GuardFired, Piece, Voice } from '../engine/engine.ts'
 import { EngineResting } from '../engine/engine-handle.ts'
@@ -71,22 +72,21 @@ async function performJob(deps: PerformDeps, job: ClaimedJob, lease: JobLease, s
   const made = await readMadePieces(blobs, job, info)
   // Pieces of another engine, made before this worker had the job, are not joined with its own; nor can they be replaced.
   const keepsPieces = job.stream || made.length === job.pieces.length
+  const tags = tagsOf(
+    { model: info.model, voice: nameVoiceOf(request, voice), seed: request.seed },
+    deps.provenanceSecret,
+  )
   const spoken: Omit<SpokenPiece, 'index'>[] = [...made]
   for await (const piece of speakPieces(pieces.slice(made.length), engine, signal)) {
     spoken.push(piece)
     const isLast = piece.index === pieces.length - 1
     // The last piece of a file is kept by the file itself.
     if (!job.stream && (isLast || !keepsPieces)) continue
-    if (!(await keepPiece(deps, job, piece, pieces, info))) return stopped(deps, job)
+    if (!(await keepPiece(deps, job, piece, pieces, { ...info, tags }))) return stopped(deps, job)
     if (!isLast && lease.shouldYield()) return stopped(deps, job)
   }
 
-  const { bytes, audioSeconds, guards, engineSeconds } = await joinPieces(
-    spoken,
-    info.sampleRate,
-    request.format,
-    tagsOf({ model: info.model, voice: nameVoiceOf(request, voice), seed: request.seed }, deps.provenanceSecret),
-  )
+  const { bytes, audioSeconds, guards, engineSeconds } = await joinPieces(spoken, info.sampleRate, request.format, tags)
   const newSeconds = spoken.slice(made.length).reduce((total, piece) => total + piece.engineSeconds, 0)
   metrics.engineSeconds.inc(newSeconds)
   metrics.audioSeconds.inc(audioSeconds)
@@ -150,10 +150,10 @@ async function keepPiece(
   job: ClaimedJob,
   { index, samples, guards, engineSeconds }: SpokenPiece,
   pieces: readonly Piece[],
-  { model, version, sampleRate }: EngineInfo,
+  { model, version, sampleRate, tags }: EngineInfo & { readonly tags: AudioTags },
 ): Promise<boolean> {
   const blobKey = makePieceBlobKey(job.id, index)
-  await blobs.put(blobKey, writePieceFile({ model, version, samples }))
+  await blobs.put(blobKey, writePieceFile({ model, version, tags, samples }))
   const outcome = await commitPiece(db, {
     id: job.id,
     leaseToken: job.leaseToken,

@@ -7,10 +7,12 @@ import type { Config } from '../config.ts'
 import { AppError, invariant } from '../errors.ts'
 import { attendForGood, createAttendance } from '../jobs/attendance.ts'
 import { cancelJob } from '../jobs/cancel.ts'
-import type { CompletedJob, FailedJob, Job, OpenJob } from '../jobs/job.ts'
+import type { CompletedJob, Job, OpenJob } from '../jobs/job.ts'
 import type { JobSignals } from '../jobs/signals.ts'
 import { abortTogether } from './abort-together.ts'
+import { followJob } from './follow-job.ts'
 import type { Caller, Speaker, Speech, SpeechFacts, SpeechRequest } from './speech.ts'
+import { failureOf, firstSound, openStream, unavailable } from './stream.ts'
 import { type SubmitDeps, submitSpeech } from './submit-speech.ts'
 import { waitForJob } from './wait-for-job.ts'
 
@@ -75,8 +77,42 @@ export function createSpeaker(deps: SpeakerDeps): DrainableSpeaker {
     }
   }
 
+  const stream: Speaker['stream'] = async (request, caller, requestId, signal, deliver) => {
+    const askedAtMs = performance.now()
+    const patienceMs = deps.config.REQUEST_TIMEOUT_SECONDS * 1000
+    using stop = abortTogether(signal, shutdown.signal)
+    for (;;) {
+      stop.signal.throwIfAborted()
+      if (draining) throw unavailable(2)
+      const submitted = await submitSpeech(deps, request, caller, requestId, { mode: 'sync', stream: true })
+      const { id } = submitted.job
+      const isOurs = submitted.kind === 'added'
+      using _attended = request.idempotency ? undefined : attendance.attend(id)
+      const following = followJob(deps, { accountId: caller.accountId, id, patienceMs }, stop.signal)
+      let goesOn = false
+      try {
+        const first = await firstSound(following)
+        if (!first.done) return await deliver(openStream(deps, submitted, first.value, following, askedAtMs))
+        const job = first.value
+        if (job?.state === 'completed') throw forgotten()
+        if (job?.state === 'queued' || job?.state === 'running') {
+          goesOn = job.startedAt !== undefined
+          if (goesOn) await attendForGood(deps.db, id)
+          throw tooLate(job)
+        }
+        if (isOurs) throw job?.state === 'failed' ? failureOf(job) : unavailable(1)
+      } finally {
+        void following.return(undefined)
+        // One that has ended stays as it is.
+        const cancelling = isOurs && !goesOn ? cancel(caller, id).catch(() => {}) : undefined
+        if (stop.signal.aborted) await cancelling
+      }
+    }
+  }
+
   return {
     speak: (...request) => track(speak(...request)),
+    stream: (...request) => track(stream(...request)),
     async drain(signal) {
       draining = true
       const abort = () => shutdown.abort(unavailable(2))
@@ -87,8 +123,7 @@ export function createSpeaker(deps: SpeakerDeps): DrainableSpeaker {
   }
 }
 
-const unavailable = (retryAfterSeconds: number) =>
-  new AppError('unavailable', 'Service temporarily unavailable', { retryAfterSeconds })
+const forgotten = () => new AppError('not_found', 'This output was made, sent and deleted, as was asked for.')
 
 /** At the deadline: what is being spoken goes on and can be fetched, what nobody has begun will not be. */
 function tooLate(job: OpenJob): AppError {
@@ -104,19 +139,11 @@ function endOf(job: Job | undefined): AppError {
   return unavailable(1)
 }
 
-function failureOf({ error }: FailedJob): AppError {
-  const { code, message, param } = error
-  return new AppError(code, message, {
-    ...(param === undefined ? {} : { param }),
-    ...(code === 'unavailable' || code === 'overloaded' ? { retryAfterSeconds: 1 } : {}),
-  })
-}
-
 /** A completed job with its bytes. */
 async function readSpeech({ db, blobs }: SpeakerDeps, job: CompletedJob, replayed: boolean): Promise<Speech> {
   const { output } = job
   const [bytes, balance] = await Promise.all([blobs.read(output.blobKey), findBalance(db, job.accountId)])
-  if (!bytes) throw new AppError('not_found', 'This output was made, sent and deleted, as was asked for.')
+  if (!bytes) throw forgotten()
   const format = AUDIO_FORMATS.find((name) => FORMAT_FACTS[name].mediaType === output.mediaType)
   invariant(format, `job ${job.id} has an output of type ${output.mediaType}`)
   const facts = job.result as SpeechFacts // perform-job.ts writes it with the job

@@ -75,12 +75,53 @@ export interface Speech extends SpeechFacts {
   readonly replayed: boolean
 }
 
+/** What is known of a stream when its first sound is there. */
+export interface StreamHead {
+  readonly requestId: string
+  readonly mediaType: string
+  readonly format: AudioFormat
+  readonly model: ModelName
+  readonly seed: number
+  readonly sampleRate: number
+  readonly queueSeconds: number
+  /** From the request to its first sound. */
+  readonly firstAudioSeconds: number
+  readonly replayed: boolean
+}
+
+/** What is known at its end: what was sent is durable and charged. */
+export interface StreamTotals extends SpeechFacts {
+  readonly costMicro: number
+  readonly remainingMicro: number
+}
+
+export interface SpeechStream {
+  readonly head: StreamHead
+  /**
+   * The file as it is made, first sound first; joined, it is that of `speak` but for sizes in its head. Returns when all of it is out and the
+   * job is completed; throws when it is not, and then what was given out is not a whole file.
+   */
+  readonly bytes: AsyncGenerator<Uint8Array, StreamTotals, void>
+}
+
 export interface Voices {
   /** Throws AppError `invalid_reference_audio` saying what is wrong with the recording or the voice file. */
   find(reference: ReferenceSource, normLoudness: boolean, signal: AbortSignal): Promise<Voice>
 }
 
 export interface Speaker {
+  /**
+   * As `speak`, but hands the file to `deliver` while it is made, paid by the piece. The request is in flight until `deliver` has ended. When
+   * that throws, or has not taken all of the stream, work stops; charged are the pieces that were made. What is thrown before `deliver` is
+   * called is as in `speak`; where the job outlives a deadline, that holds for each wait for a piece.
+   */
+  stream(
+    request: SpeechRequest,
+    caller: Caller,
+    requestId: string,
+    signal: AbortSignal,
+    deliver: (stream: SpeechStream) => Promise<void>,
+  ): Promise<void>
   /**
    * Has `request` spoken for `caller`: holds its price, waits until a worker has spoken, stored and charged it, and only then returns.
    * `requestId` is the job's id, 32 lower-case hex digits. `signal` means that the caller is gone: work stops and nothing is charged.

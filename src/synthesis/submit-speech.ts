@@ -26,6 +26,8 @@ export interface SubmitDeps {
 
 export interface SubmitTerms {
   readonly mode: JobMode
+  /** Paid and sent by the piece. */
+  readonly stream?: boolean | undefined
   readonly webhookUrl?: string | undefined
 }
 
@@ -71,6 +73,7 @@ export async function submitSpeech(
       maxAttempts: MAX_ATTEMPTS[terms.mode],
       webhookUrl: terms.webhookUrl,
       retention: request.retention,
+      stream: terms.stream,
       ...(terms.mode === 'sync' ? { maxQueuedSync: config.MAX_QUEUED_REQUESTS } : {}),
     })
     if (submitted.kind === 'same') await forgetInput()

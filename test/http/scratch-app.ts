@@ -110,6 +110,10 @@ export async function buildScratchApp(
       asked.push(request)
       return realSpeaker.speak(request, ...rest)
     },
+    stream: (request, ...rest) => {
+      asked.push(request)
+      return realSpeaker.stream(request, ...rest)
+    },
   }
   const poster = createWebhookPoster({ http: config.WEBHOOK_ALLOW_HTTP, private: config.WEBHOOK_ALLOW_PRIVATE })
   const app = buildApp({

@@ -29,6 +29,28 @@ export async function createEncoder(format: AudioFormat, sampleRate: number, tag
   return ENCODERS[format](sampleRate, tags)
 }
 
+/**
+ * The file of `pieces` while they come: joined, the bytes of encodeAudio() but for a head that says `unknown` where only the end could tell.
+ * Nothing is encoded before it is asked for. What `pieces` throws is thrown, and the file stays without its end.
+ */
+export async function* encodeStream(
+  pieces: AsyncIterable<Float32Array>,
+  sampleRate: number,
+  format: AudioFormat,
+  tags?: AudioTags,
+): AsyncGenerator<Uint8Array, void, void> {
+  using encoder = await createEncoder(format, sampleRate, tags)
+  for await (const samples of pieces) {
+    for (let at = 0; at < samples.length; at += sampleRate) {
+      const bytes = await encoder.encode(samples.subarray(at, at + sampleRate))
+      if (bytes.length > 0) yield bytes
+      await setImmediate()
+    }
+  }
+  const rest = await encoder.finish()
+  if (rest.length > 0) yield rest
+}
+
 /** A whole file: as createEncoder() would stream it, but its head states sizes and checksums instead of `unknown`. */
 export async function encodeAudio(
   samples: Float32Array,

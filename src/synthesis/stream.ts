@@ -1,0 +1,90 @@
+// The file of a job that is still being spoken, made of its pieces as they come.
+import { encodeStream } from '../audio/encode/encoder.ts'
+import { FORMAT_FACTS } from '../audio/formats.ts'
+import { findBalance } from '../billing/accounts.ts'
+import { AppError } from '../errors.ts'
+import type { CompletedJob, FailedJob, Job } from '../jobs/job.ts'
+import type { Submitted } from '../jobs/submit.ts'
+import type { Database } from '../storage/postgres.ts'
+import type { FollowedPiece } from './follow-job.ts'
+import type { SpeechFacts, SpeechStream, StreamTotals } from './speech.ts'
+import type { StoredRequest } from './stored-request.ts'
+
+type Pieces = AsyncGenerator<FollowedPiece, Job | undefined, void>
+
+/** The first piece in which there is anything to hear; or the job, when it has none. */
+export async function firstSound(pieces: Pieces): Promise<IteratorResult<FollowedPiece, Job | undefined>> {
+  let next = await pieces.next()
+  while (!next.done && next.value.samples.length === 0) next = await pieces.next()
+  return next
+}
+
+/** `pieces` are those after `first`. `askedAtMs`: by `performance.now()`. */
+export function openStream(
+  { db }: { readonly db: Database },
+  { job, kind }: Submitted,
+  first: FollowedPiece,
+  pieces: Pieces,
+  askedAtMs: number,
+): SpeechStream {
+  const { seed, format } = job.request as StoredRequest // submit-speech.ts writes it with the job
+  const { model, sampleRate, tags } = first
+  const { createdAt, startedAt } = first.job
+  let ended: Job | undefined
+  async function* samples(): AsyncGenerator<Float32Array, void, void> {
+    yield first.samples
+    for (let next = await pieces.next(); ; next = await pieces.next()) {
+      if (next.done) {
+        ended = next.value
+        requireCompleted(ended) // before the file gets its end
+        return
+      }
+      if (next.value.samples.length > 0) yield next.value.samples
+    }
+  }
+  async function* bytes(): AsyncGenerator<Uint8Array, StreamTotals, void> {
+    yield* encodeStream(samples(), sampleRate, format, tags)
+    return readTotals(db, requireCompleted(ended))
+  }
+  return {
+    head: {
+      requestId: job.id,
+      mediaType: FORMAT_FACTS[format].mediaType,
+      format,
+      model,
+      seed,
+      sampleRate,
+      queueSeconds: startedAt ? Math.max(0, startedAt.getTime() - createdAt.getTime()) / 1000 : 0,
+      firstAudioSeconds: (performance.now() - askedAtMs) / 1000,
+      replayed: kind === 'same',
+    },
+    bytes: bytes(),
+  }
+}
+
+async function readTotals(db: Database, job: CompletedJob): Promise<StreamTotals> {
+  const balance = await findBalance(db, job.accountId)
+  const facts = job.result as SpeechFacts // perform-job.ts writes it with the job
+  return { ...facts, costMicro: job.chargeMicro, remainingMicro: balance?.balanceMicro ?? 0 }
+}
+
+/** Whatever is not completed has sent a part of its speech, and nobody shall take that for the whole. */
+function requireCompleted(job: Job | undefined): CompletedJob {
+  if (job?.state === 'completed') return job
+  if (job?.state === 'failed') throw failureOf(job)
+  if (job?.state === 'queued' || job?.state === 'running') {
+    throw new AppError('timeout', 'Request timed out', { requestId: job.id })
+  }
+  throw unavailable(1)
+}
+
+export const unavailable = (retryAfterSeconds: number): AppError =>
+  new AppError('unavailable', 'Service temporarily unavailable', { retryAfterSeconds })
+
+export function failureOf({ error }: FailedJob): AppError {
+  const { code, message, param } = error
+  return new AppError(code, message, {
+    ...(param === undefined ? {} : { param }),
+    ...(code === 'unavailable' || code === 'overloaded' ? { retryAfterSeconds: 1 } : {}),
+  })
+}
