@@ -137,7 +137,8 @@ export const HEADERS = {
   'x-model': 'The engine that spoke: `turbo`, `nano`, or `preview`, the embedded stand-in that is not Chatterbox.',
   'x-cold-start':
     '`engine` when the engine process had to be started for this request, else `none`. Start-up is part of the time it took.',
-  'x-output-metadata': 'JSON: `duration` in seconds, `sample_rate`, `model`, and the `guards` that fired.',
+  'x-output-metadata':
+    'JSON: `duration` in seconds, `sample_rate`, `model`, the `guards` that fired, and `reference_warnings`: `noisy`, `clipped`, where the recording could be better.',
   'x-ignored-parameters': 'Names of unknown parameters in the body, percent-encoded where needed.',
   'idempotent-replayed': '`true` when an earlier request with the same `Idempotency-Key` made this result.',
   'server-timing':

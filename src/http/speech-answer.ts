@@ -68,6 +68,7 @@ export function setSpeechHeaders(reply: FastifyReply, speech: Speech, ignored: r
       sample_rate: speech.sampleRate,
       model: speech.model,
       guards: speech.guards,
+      reference_warnings: speech.referenceWarnings ?? [],
     }),
     'server-timing': [
       `queue;dur=${milliseconds(timings.queueSeconds)}`,

@@ -20,6 +20,7 @@ import type { Database } from '../storage/postgres.ts'
 import { joinPieces } from './generate.ts'
 import { readPieceFile, writePieceFile } from './piece-file.ts'
 import { nameVoice, tagsOf } from './provenance.ts'
+import { readWarnings } from './reference-warnings.ts'
 import { piecesOf, type SpokenPiece, speakPieces } from './speak-pieces.ts'
 import type { ReferenceSource, SpeechFacts, Voices } from './speech.ts'
 import { readStoredRequest, type StoredRequest } from './stored-request.ts'
@@ -104,6 +105,7 @@ async function performJob(deps: PerformDeps, job: ClaimedJob, lease: JobLease, s
     sampleRate: info.sampleRate,
     audioSeconds,
     guards,
+    referenceWarnings: readWarnings(voice),
     timings: { queueSeconds: job.queuedSeconds, referenceSeconds, engineSeconds, totalSeconds },
     coldStart,
   }

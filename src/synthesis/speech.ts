@@ -2,6 +2,7 @@
 import type { AudioFormat } from '../audio/formats.ts'
 import type { GuardFired, ModelName, Sampling, Voice } from '../engine/engine.ts'
 import type { Retention } from '../jobs/job.ts'
+import type { ReferenceWarning } from './reference-warnings.ts'
 
 export { DELIVERY_TAGS, SOUND_TAGS } from '../engine/text/tags.ts'
 
@@ -56,6 +57,8 @@ export interface SpeechFacts {
   readonly sampleRate: number
   readonly audioSeconds: number
   readonly guards: readonly GuardFired[]
+  /** What the recording of the voice has that the voice takes over; absent in results that are older than this. */
+  readonly referenceWarnings?: readonly ReferenceWarning[]
   readonly timings: Timings
   readonly coldStart: ColdStart
 }

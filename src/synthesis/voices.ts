@@ -3,6 +3,7 @@ import type { Engine, EngineInfo, Voice } from '../engine/engine.ts'
 import { isVoiceFile, readVoice } from '../engine/voice-file.ts'
 import { type ReferenceDeps, rejectReference, resolveReference } from './reference-audio.ts'
 import { decodeReference } from './reference-recording.ts'
+import { withWarnings } from './reference-warnings.ts'
 import type { Voices } from './speech.ts'
 import type { VoiceCache } from './voice-cache.ts'
 
@@ -23,8 +24,9 @@ export function createVoices({ references, cache, engine, maxReferenceSeconds }:
       const info = await engine.info()
       if (isVoiceFile(reference)) return readVoiceFor(info, reference)
       const encode = async (encodeSignal: AbortSignal) => {
-        const { samples, sampleRate } = await decodeReference(reference, maxReferenceSeconds, encodeSignal)
-        return engine.encodeVoice({ samples, sampleRate, normLoudness }, encodeSignal)
+        const recording = await decodeReference(reference, maxReferenceSeconds, encodeSignal)
+        const { samples, sampleRate, warnings } = recording
+        return withWarnings(await engine.encodeVoice({ samples, sampleRate, normLoudness }, encodeSignal), warnings)
       }
       return cache.find({ reference, normLoudness, engine: info }, encode, signal)
     },

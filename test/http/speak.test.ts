@@ -38,6 +38,7 @@ test('a success carries its accounting in headers', async () => {
     sample_rate: SAMPLE_RATE,
     model: 'preview',
     guards: [],
+    reference_warnings: [],
   })
   assert.match(
     String(headers['server-timing']),
