@@ -19,7 +19,9 @@ const { app, db, blobs, account } = scratch
 const wavOf = async (samples: Float32Array) => Buffer.from(await encodeAudio(samples, RATE, 'wav'))
 const dataUrl = (bytes: Uint8Array) => `data:audio/wav;base64,${Buffer.from(bytes).toString('base64')}`
 const wav = await wavOf(speechLike(7, RATE))
-const VOICE = { name: 'Anna', consent: true, reference_audio: dataUrl(wav) }
+const encoded = (version: string) => dataUrl(writeVoice({ model: 'preview', version, tensors: {}, metadata: {} }))
+/** A voice file, where it does not matter what is kept: decoding a recording takes a processor for a while. */
+const VOICE = { name: 'Anna', consent: true, reference_audio: encoded('1') }
 
 const send = (method: InjectOptions['method'], url: string, body?: unknown, by: TestAccount = account) =>
   app.inject({
@@ -192,7 +194,7 @@ test('hostile files are refused, whatever they claim to be', async () => {
 })
 
 test('the same file under the same name is the same voice; under another name it is another', async () => {
-  const file = dataUrl(await wavOf(speechLike(6, RATE, { seed: 5 })))
+  const file = encoded('of Carl')
   const both = await Promise.all([
     made({ name: 'Carl', reference_audio: file }),
     made({ name: 'Carl', reference_audio: file }),
@@ -206,7 +208,7 @@ test('the same file under the same name is the same voice; under another name it
 })
 
 test('a voice is renamed and described; what is not named stays', async () => {
-  const voice = await made({ name: 'Dora', description: 'first', reference_audio: dataUrl(wav) })
+  const voice = await made({ name: 'Dora', description: 'first' })
   const change = async (changes: unknown) => {
     const { name, description } = (await send('PATCH', `/v1/voices/${voice.id}`, changes)).json()
     return { name, description }
@@ -380,7 +382,7 @@ test('the sweep keeps the recordings of voices and removes what no voice names',
   await blobs.put(orphan, Buffer.from('left over'))
   await removeOrphanBlobs(db, blobs, new Date(Date.now() + 60_000))
   assert.equal(await blobs.read(orphan), undefined)
-  assert.equal((await send('GET', `/v1/voices/${voice.id}/preview`)).statusCode, 200)
+  assert.equal((await send('GET', `/v1/voices/${voice.id}/export`)).statusCode, 200)
 })
 
 test('a key is needed', async () => {
