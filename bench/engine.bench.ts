@@ -2,6 +2,7 @@
 // `node build/bench/engine.bench.js FOLDER [--threads 0] [--rounds 5]`, FOLDER being a compiled model; the last line is the result as
 // JSON. Of everything the median over the rounds; `foreign` is how many cores others kept busy meanwhile: above 0.3, do not trust a row.
 // `--official` instead of FOLDER: the same stages of the official PyTorch code beside ours, see official.ts.
+import { spawnSync } from 'node:child_process'
 import os from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
@@ -15,6 +16,7 @@ import { SpeechLm } from '../src/engine/chatterbox/tokens/speech-lm.ts'
 import { T3 } from '../src/engine/chatterbox/tokens/t3.ts'
 import { type Conditionals, fromVoice } from '../src/engine/chatterbox/voice/conditionals.ts'
 import type { Engine, Sampling } from '../src/engine/engine.ts'
+import { ENGINE_ENVIRONMENT } from '../src/engine/engine-environment.ts'
 import { randomNumbers } from '../src/engine/random.ts'
 import { makeNoise } from '../test/harness/synthetic-voice.ts'
 import { busyMs, describeMachine, median } from './machine.ts'
@@ -53,6 +55,7 @@ const { values, positionals } = parseArgs({
 })
 const rounds = Number(values.rounds)
 const threads = Number(values.threads) || Math.min(8, os.availableParallelism())
+runAsTheEngineDoes()
 if (values.official) {
   await compareWithOfficial({ ...values, threads, rounds, stages: values.stage })
   process.exit()
@@ -69,6 +72,14 @@ await measureDecoder(voice.decoder)
 console.table(rows)
 const { model, precision, version } = bundle.manifest
 console.log(JSON.stringify({ bench: 'engine', ...describeMachine(), model, precision, version, threads, rounds, rows }))
+
+/** The C library reads the engine's settings at process start only, so this one starts itself again with them. */
+function runAsTheEngineDoes(): void {
+  if (Object.entries(ENGINE_ENVIRONMENT).every(([name, value]) => process.env[name] === value)) return
+  const env = { ...process.env, ...ENGINE_ENVIRONMENT }
+  const { status } = spawnSync(process.execPath, process.argv.slice(1), { stdio: 'inherit', env })
+  process.exit(status ?? 1)
+}
 
 /** Runs a task some times and records the median of each number; returns the last result. */
 async function measure<T>(

@@ -21,6 +21,7 @@ import { SpeechLm } from '../src/engine/chatterbox/tokens/speech-lm.ts'
 import { T3 } from '../src/engine/chatterbox/tokens/t3.ts'
 import { fromVoice } from '../src/engine/chatterbox/voice/conditionals.ts'
 import type { Sampling, Voice } from '../src/engine/engine.ts'
+import { ENGINE_ENVIRONMENT } from '../src/engine/engine-environment.ts'
 import { randomNumbers } from '../src/engine/random.ts'
 import { invariant } from '../src/errors.ts'
 import { makeNoise } from '../test/harness/synthetic-voice.ts'
@@ -223,9 +224,10 @@ async function startOfficial(
   threads: number,
 ): Promise<Official | undefined> {
   const script = path.join(packageRoot, 'bench/official.py')
+  const ofOurEngine = Object.fromEntries(Object.keys(ENGINE_ENVIRONMENT).map((name) => [name, undefined]))
   const child = spawn(python, ['-W', 'ignore', script, checkpoint, recording, String(threads)], {
     stdio: ['pipe', 'pipe', 'pipe'],
-    env: { ...process.env, HF_HUB_OFFLINE: '1', OMP_NUM_THREADS: String(threads) },
+    env: { ...process.env, ...ofOurEngine, HF_HUB_OFFLINE: '1', OMP_NUM_THREADS: String(threads) },
   })
   let complaints = ''
   child.stderr.on('data', (text) => {

@@ -4,6 +4,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { AppError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { AudioChunk, EngineInfo, Piece, ReferenceRecording, Voice } from './engine.ts'
+import { ENGINE_ENVIRONMENT } from './engine-environment.ts'
 import { type EngineStart, type FromEngine, fromFailure, type ToEngine } from './engine-messages.ts'
 
 export interface EngineChildOptions {
@@ -33,13 +34,6 @@ export interface EngineChild {
 
 /** Between asking a process to go and killing it: only a native call can hold it longer. */
 const STOP_GRACE_MS = 2000
-/**
- * All that the engine sees of an environment: it needs no settings, and must not hold the database's password or a key. By default glibc
- * puts blocks of up to 32 MB on its heap once such have been freed, and the networks that encode a voice, half a gigabyte in blocks of
- * 26 MB, are never given back. At 20 MB they are, and the activations of a sentence stay on the heap, where they cost no page faults:
- * Turbo serves in 1.34 GB instead of 1.68 for 1 % more processor time (2 cores, 2026-11-22).
- */
-const ENVIRONMENT = { MALLOC_MMAP_THRESHOLD_: '20000000' }
 /** Pings until a process counts as stuck. Counted, not timed: a suspended laptop must not kill its engine on waking up. */
 const PINGS_UNTIL_STUCK = 4
 
@@ -62,7 +56,7 @@ export function startEngineChild(options: EngineChildOptions): EngineChild {
   const { log } = options
   const child = fork(options.entry, [JSON.stringify(options.start)], {
     serialization: 'advanced',
-    env: ENVIRONMENT,
+    env: ENGINE_ENVIRONMENT,
     execArgv: [],
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   })

@@ -108,7 +108,7 @@ test('the process knows none of our environment', async (t) => {
   const environment = Object.keys(JSON.parse(await ask('environment')))
   assert.deepEqual(
     environment.filter((name) => !name.startsWith('NODE_CHANNEL')),
-    ['MALLOC_MMAP_THRESHOLD_'],
+    ['GLIBC_TUNABLES'],
   )
 })
 

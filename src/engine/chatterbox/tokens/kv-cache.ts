@@ -1,6 +1,7 @@
 // Keys and values of every layer, for a fixed number of sequences ("slots") of bounded length. Arrays and copies only; runs nothing.
 import { invariant } from '../../../errors.ts'
 import type { Tensor } from '../../runtime/session.ts'
+import { sparseFloats } from '../../runtime/sparse-floats.ts'
 
 export interface KvDimensions {
   readonly layers: number
@@ -28,7 +29,7 @@ export class KvCache {
   constructor(dimensions: KvDimensions) {
     const { layers, heads, headWidth, slots, positions } = dimensions
     this.dimensions = dimensions
-    const allocate = () => new Float32Array(slots * heads * positions * headWidth)
+    const allocate = () => sparseFloats(slots * heads * positions * headWidth)
     this.#layers = Array.from({ length: layers }, () => ({ keys: allocate(), values: allocate() }))
   }
 
