@@ -136,7 +136,7 @@ function failures(route: RouteContract): JsonObject {
           .map((code) => `\`${code}\`: ${ERRORS[code].when}`)
           .join('\n\n'),
         headers: { 'x-request-id': { $ref: '#/components/headers/x-request-id' } },
-        content: { 'application/json': { schema: reference('Error') } },
+        content: { 'application/json': { schema: reference(route.errorShape === 'openai' ? 'OpenAIError' : 'Error') } },
       },
     ]),
   )

@@ -6,6 +6,8 @@ import { ADMIN_SCHEMAS } from './admin.ts'
 import { ADMIN_ROUTES } from './admin-routes.ts'
 import { errorBodySchema } from './errors.ts'
 import { MODEL_SLUG } from './models.ts'
+import { OPENAI_SCHEMAS } from './openai.ts'
+import { OPENAI_ROUTES } from './openai-routes.ts'
 import { provenanceRequestSchema, provenanceSchema } from './provenance.ts'
 import {
   cancellationSchema,
@@ -81,6 +83,7 @@ export const SCHEMAS = {
   UsageQuery: usageQuerySchema,
   Usage: usageSchema,
   Error: errorBodySchema,
+  ...OPENAI_SCHEMAS,
   ...ADMIN_SCHEMAS,
 } as const satisfies Record<string, z.ZodType>
 export type SchemaName = keyof typeof SCHEMAS
@@ -105,6 +108,8 @@ export interface RouteContract {
   readonly access: 'key' | 'operator' | 'admin' | 'anyone'
   /** Each call takes one request from the key's limit for this route, or for all routes with this word. */
   readonly rateLimited?: true | 'speech'
+  /** Errors look as clients of OpenAI's API expect them. */
+  readonly errorShape?: 'openai'
   /** Called by programs that run the server and by browsers, not by clients of the API. */
   readonly undocumented?: true
   /** A command that works as it stands, in a folder with a `voice.wav`, once the variables in it are set. */
@@ -610,6 +615,7 @@ export const ROUTES = {
     responses: { 200: { description: 'Prometheus text format.', media: ['text/plain'] } },
     errors: ['forbidden'],
   },
+  ...OPENAI_ROUTES,
   ...ADMIN_ROUTES,
 } as const satisfies Record<string, RouteContract>
 

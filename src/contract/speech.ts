@@ -52,19 +52,21 @@ const requiredString = (name: string) => {
     })
 }
 
-const text = requiredString('text')
-  .check(({ value, issues }) => {
+/** A text to speak, under whatever name an API has for it. */
+export const spokenText = (name: string) =>
+  requiredString(name).check(({ value, issues }) => {
     const characters = countCodePoints(value)
     if (characters <= TEXT_LIMIT_CHARACTERS) return
     const [has, limit] = [characters, TEXT_LIMIT_CHARACTERS].map((count) => count.toLocaleString('en-US'))
-    issues.push(issue(value, `text is ${has} characters; the limit is ${limit}.`, 'text_too_long'))
+    issues.push(issue(value, `${name} is ${has} characters; the limit is ${limit}.`, 'text_too_long'))
   })
-  .meta({
-    minLength: 1,
-    maxLength: TEXT_LIMIT_CHARACTERS,
-    description: 'What to say. Sound tags such as `[laugh]`, `[chuckle]` or `[sigh]` are performed, not read out.',
-    examples: ['Hello there. [chuckle] This is my voice.'],
-  })
+
+const text = spokenText('text').meta({
+  minLength: 1,
+  maxLength: TEXT_LIMIT_CHARACTERS,
+  description: 'What to say. Sound tags such as `[laugh]`, `[chuckle]` or `[sigh]` are performed, not read out.',
+  examples: ['Hello there. [chuckle] This is my voice.'],
+})
 
 /** What kind of reference it is, and whether it can be used, synthesis finds out. */
 const referenceAudio = requiredString('reference_audio').meta({

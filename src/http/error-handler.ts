@@ -4,6 +4,7 @@ import type { Config } from '../config.ts'
 import { ERRORS, type ErrorBody, KNOWN_TEXTS } from '../contract/errors.ts'
 import { AppError, describeError, type ErrorCode } from '../errors.ts'
 import { CallerGone } from './caller-gone.ts'
+import { openAIErrorBody } from './openai-error.ts'
 
 /** What Fastify throws on behalf of a caller, in our words. Whatever is not listed is our fault. */
 const FRAMEWORK_ERRORS: Readonly<Record<string, readonly [code: ErrorCode, message: string]>> = {
@@ -30,7 +31,8 @@ export function answerError(error: unknown, request: FastifyRequest, reply: Fast
   }
   const requestId = refusal.requestId ?? request.id
   reply.header('x-request-id', requestId).header('cache-control', 'no-store')
-  reply.code(status).send(errorBody(refusal, requestId))
+  const isOpenAI = request.routeOptions?.config?.errorShape === 'openai'
+  reply.code(status).send(isOpenAI ? openAIErrorBody(refusal) : errorBody(refusal, requestId))
 }
 
 export function errorBody(refusal: Pick<AppError, 'message' | 'code' | 'param'>, requestId: string): ErrorBody {

@@ -2,6 +2,10 @@
 import type { Caller, Timings } from '../synthesis/speech.ts'
 
 declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** How errors look here; without it as everywhere. */
+    errorShape?: 'openai' | undefined
+  }
   interface FastifyRequest {
     /** Set by authenticate.ts on routes that need a key. */
     caller: (Caller & { readonly rateLimitRpm: number | undefined }) | undefined

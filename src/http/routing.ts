@@ -21,18 +21,21 @@ export function addRoutes(app: FastifyInstance, services: Services, handlers: Ha
     if (verb !== 'CONNECT' && !app.supportedMethods.includes(verb)) app.addHttpMethod(verb)
   }
   const verbsOf = new Map<string, Set<string>>()
+  const shapes = new Map<string, RouteContract['errorShape']>()
   for (const [name, route] of Object.entries<RouteContract>(ROUTES)) {
     const onRequest = admission(name, route, services)
     for (const path of [route.path, ...(route.alsoAt ?? [])]) {
       const url = path.replace(/\{(\w+)\}/g, ':$1')
-      app.route({ method: route.method, url, onRequest, handler: handlers[name as RouteName] })
+      const config = { errorShape: route.errorShape }
+      app.route({ method: route.method, url, config, onRequest, handler: handlers[name as RouteName] })
+      if (route.errorShape) shapes.set(url, route.errorShape)
       const verbs = verbsOf.get(url) ?? new Set(['OPTIONS'])
       verbs.add(route.method)
       if (route.method === 'GET') verbs.add('HEAD')
       verbsOf.set(url, verbs)
     }
   }
-  for (const [url, verbs] of verbsOf) addOtherVerbs(app, url, verbs)
+  for (const [url, verbs] of verbsOf) addOtherVerbs(app, url, verbs, shapes.get(url))
 }
 
 /** What is checked before the body is read. */
@@ -47,12 +50,18 @@ function admission(name: string, route: RouteContract, services: Services) {
 
 const limitName = (name: string, limited: true | string): string => (limited === true ? name : limited)
 
-function addOtherVerbs(app: FastifyInstance, url: string, verbs: ReadonlySet<string>): void {
+function addOtherVerbs(
+  app: FastifyInstance,
+  url: string,
+  verbs: ReadonlySet<string>,
+  errorShape: RouteContract['errorShape'],
+): void {
   const allow = [...verbs].sort().join(', ')
   app.route({ method: 'OPTIONS', url, handler: async (request, reply) => answerPreflight(request, reply, allow) })
   app.route({
     method: METHODS.filter((verb) => verb !== 'CONNECT' && !verbs.has(verb)),
     url,
+    config: { errorShape },
     onRequest: async (request, reply) => {
       reply.header('allow', allow)
       throw new AppError('method_not_allowed', `${request.method} is not allowed here; use ${allow}.`)

@@ -5,6 +5,7 @@ import { findCredits } from './account.ts'
 import { buildAdminHandlers } from './admin.ts'
 import { cancelRequest } from './cancel.ts'
 import { downloadOutput, downloadUpload } from './downloads.ts'
+import { findModel, listAudioVoices, listModels, speakOpenAI } from './openai.ts'
 import { alive, ready, showMetrics } from './operations.ts'
 import { showDocs, showOpenApi } from './pages.ts'
 import { findProvenance } from './provenance.ts'
@@ -62,6 +63,10 @@ export function buildHandlers(services: Services): Handlers {
     studioFile: showStudioFile(services),
     studioFacts: showStudioFacts(services),
     studioSignIn: signInToStudio(services),
+    speakOpenAI: speakOpenAI(services),
+    listModels: listModels(),
+    findModel: findModel(),
+    listAudioVoices: listAudioVoices(services),
     alive: alive(),
     ready: ready(services),
     metrics: showMetrics(services),

@@ -1,0 +1,77 @@
+// The routes for clients of OpenAI's speech API.
+
+export const OPENAI_ROUTES = {
+  speakOpenAI: {
+    method: 'POST',
+    path: '/v1/audio/speech',
+    summary: 'Speak a text, for clients of OpenAI’s API',
+    description:
+      'Base URL of the client: this server’s, with `/v1`. The audio is sent as it is made and charged by the piece; what is known at the end comes in trailers. A failure after the first byte breaks the connection off, or ends the events with `error`.',
+    curl: `curl "$BASE/v1/audio/speech" -H "authorization: Bearer $KEY" -H 'content-type: application/json' \\
+  -d '{"model": "tts-1", "input": "Hello there.", "voice": "nova"}' -o speech.mp3`,
+    access: 'key',
+    rateLimited: true,
+    errorShape: 'openai',
+    headers: ['idempotency-key'],
+    body: { schema: 'OpenAISpeechRequest' },
+    responses: {
+      200: {
+        description: 'The audio, in chunks; or events.',
+        media: ['audio/mpeg', 'audio/ogg', 'audio/flac', 'audio/wav', 'audio/pcm', 'text/event-stream'],
+        headers: [
+          'x-seed-value',
+          'x-model',
+          'x-cost',
+          'x-remaining-credits',
+          'x-audio-duration',
+          'x-generation-time',
+          'x-ignored-parameters',
+          'idempotent-replayed',
+          'server-timing',
+          'x-rate-limit-limit',
+          'x-rate-limit-remaining',
+          'x-rate-limit-reset-at-utc',
+        ],
+      },
+    },
+    errors: [
+      'text_too_long',
+      'model_not_found',
+      'invalid_reference_audio',
+      'insufficient_credits',
+      'idempotency_conflict',
+      'overloaded',
+      'timeout',
+    ],
+  },
+  listModels: {
+    method: 'GET',
+    path: '/v1/models',
+    summary: 'List the model names that are answered',
+    curl: `curl "$BASE/v1/models" -H "authorization: Bearer $KEY"`,
+    access: 'key',
+    errorShape: 'openai',
+    responses: { 200: { description: 'The names.', json: ['OpenAIModelList'] } },
+    errors: [],
+  },
+  findModel: {
+    method: 'GET',
+    path: '/v1/models/{id}',
+    summary: 'Look up a model name',
+    curl: `curl "$BASE/v1/models/tts-1" -H "authorization: Bearer $KEY"`,
+    access: 'key',
+    errorShape: 'openai',
+    responses: { 200: { description: 'It is answered.', json: ['OpenAIModel'] } },
+    errors: ['model_not_found'],
+  },
+  listAudioVoices: {
+    method: 'GET',
+    path: '/v1/audio/voices',
+    summary: 'List the voices that `voice` may name',
+    curl: `curl "$BASE/v1/audio/voices" -H "authorization: Bearer $KEY"`,
+    access: 'key',
+    errorShape: 'openai',
+    responses: { 200: { description: 'The voices.', json: ['OpenAIVoiceList'] } },
+    errors: [],
+  },
+} as const
