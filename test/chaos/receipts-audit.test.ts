@@ -7,7 +7,7 @@ import { newId } from '../../src/storage/ids.ts'
 import { makeAccount, makeJob, makeOutput } from '../harness/accounts.ts'
 import { openTestDatabase } from '../harness/database.ts'
 import { startJob } from '../harness/running-job.ts'
-import type { Order, Receipt } from './customers.ts'
+import type { Order, Receipt, ToldEnd } from './orders.ts'
 import { auditReceipts } from './receipts-audit.ts'
 
 const { db } = await openTestDatabase()
@@ -17,7 +17,9 @@ const PRICE_PER_1000 = 0.05
 const PRICE = priceMicro(TEXT, PRICE_PER_1000)
 
 /** A job that was paid for and the order of a customer who knows of it. */
-async function pay(changes: { order?: Partial<Order>; receipt?: Partial<Receipt>; chargeMicro?: number } = {}) {
+async function pay(
+  changes: { order?: Partial<Order>; receipt?: Partial<Receipt>; chargeMicro?: number; told?: ToldEnd['state'] } = {},
+) {
   const key = changes.order?.key ?? newId()
   const job = makeJob(account, { holdMicro: PRICE, idempotency: { key, requestHash: 'x' } })
   const submitted = await startJob(db, job)
@@ -29,10 +31,12 @@ async function pay(changes: { order?: Partial<Order>; receipt?: Partial<Receipt>
   const order: Order = {
     key,
     text: TEXT,
+    api: 'v1',
     format: 'wav',
     seed: 1,
     reference: 'inline',
     receipts: [receipt],
+    toldEnds: changes.told ? [{ requestId: job.id, state: changes.told }] : [],
     outcome: 'served',
     ...changes.order,
   }
@@ -45,7 +49,7 @@ const audit = async (order: Order) => {
   orders.push(order)
   const violations = await auditReceipts(db, orders, PRICE_PER_1000)
   orders.pop()
-  orders.push({ ...order, receipts: [], outcome: 'abandoned' })
+  orders.push({ ...order, receipts: [], toldEnds: [], outcome: 'abandoned' })
   return violations
 }
 
@@ -61,6 +65,7 @@ const FAULTS: [string, RegExp, Parameters<typeof pay>[0]][] = [
   ['another charge than the price', /charged 0 by its job/, { chargeMicro: 0 }],
   ['a charge for a refusal', /although it was refused/, { order: { outcome: 'refused', receipts: [] } }],
   ['no receipt', /has no receipt/, { order: { receipts: [] } }],
+  ['an end that was another', /told that .* is cancelled, and it is completed/, { told: 'cancelled' }],
 ]
 for (const [fault, message, changes] of FAULTS) {
   test(`the audit finds ${fault}`, async () => {

@@ -1,30 +1,37 @@
 // What the customers hold in their hands against what the database says. money-audit.ts looks at the books alone; this is the
-// view from outside: whoever got sound paid for it once, whoever got none paid nothing.
+// view from outside: whoever got sound paid for it once, whoever got none paid nothing, and what they were told is so.
 import { priceMicro } from '../../src/billing/prices.ts'
 import type { Database } from '../../src/storage/postgres.ts'
-import type { Order } from './customers.ts'
+import { isPoison, type Order } from './orders.ts'
 
 /** One sentence per violation; none is the only good answer. */
 export async function auditReceipts(db: Database, orders: readonly Order[], pricePer1000: number): Promise<string[]> {
   const jobs = await db
     .selectFrom('jobs')
     .leftJoin('ledger', (join) => join.onRef('ledger.job_id', '=', 'jobs.id').on('ledger.kind', '=', 'charge'))
-    .select(['jobs.id', 'jobs.idempotency_key', 'jobs.charge_micro', 'jobs.output_sha256', 'ledger.amount_micro'])
-    .where('jobs.state', '=', 'completed')
+    .select(['jobs.id', 'jobs.state', 'jobs.idempotency_key', 'jobs.charge_micro', 'jobs.output_sha256'])
+    .select('ledger.amount_micro')
     .execute()
   const violations: string[] = []
   const known = new Set(orders.map(({ key }) => key))
+  const stateOf = new Map(jobs.map(({ id, state }) => [id, state]))
   for (const job of jobs) {
     if (!known.has(job.idempotency_key ?? '')) violations.push(`job ${job.id} was ordered by nobody`)
   }
 
   for (const order of orders) {
-    const paid = jobs.filter(({ idempotency_key }) => idempotency_key === order.key)
+    const paid = jobs.filter(({ idempotency_key, state }) => idempotency_key === order.key && state === 'completed')
     const price = priceMicro(order.text, pricePer1000)
     const complain = (what: string) => violations.push(`order ${order.key} (${order.outcome}) ${what}`)
     if (paid.length > 1) complain(`was charged for ${paid.length} outputs`)
     if (order.outcome === 'refused' && paid.length > 0) complain('was charged although it was refused')
+    if (isPoison(order) && paid.length > 0) complain('was charged although nobody can speak it')
     if (order.outcome === 'served' && order.receipts.length === 0) complain('has no receipt')
+    if (order.outcome === 'open') complain('was never settled')
+    for (const { requestId, state } of order.toldEnds) {
+      const now = stateOf.get(requestId)
+      if (now !== state) complain(`was told that ${requestId} is ${state}, and it is ${now ?? 'unknown'}`)
+    }
     for (const receipt of order.receipts) {
       const job = paid.find(({ id }) => id === receipt.requestId)
       if (!job) {

@@ -2,23 +2,36 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Order } from './customers.ts'
+import type { Order } from './orders.ts'
 
-export interface References extends AsyncDisposable {
-  /** The body of an order and the header that goes with it. */
-  encode(order: Order): { headers: Record<string, string>; body: string | FormData }
+export interface EncodedOrder {
+  readonly headers: Record<string, string>
+  readonly body: string | FormData
 }
 
-/** `recording` is a file that can be cloned. It is uploaded once, and served from this machine for references by URL. */
-export async function prepareReferences(baseUrl: string, apiKey: string, recording: Uint8Array): Promise<References> {
+export interface References extends AsyncDisposable {
+  /** The body of an order and the header that goes with it; `more` are further parameters. */
+  encode(order: Order, more?: Readonly<Record<string, string>>): EncodedOrder
+}
+
+/**
+ * `recording` is a file that can be cloned. It is uploaded once, and served from `host`, an address of this machine, for references by
+ * URL.
+ */
+export async function prepareReferences(
+  baseUrl: string,
+  apiKey: string,
+  recording: Uint8Array,
+  host = '127.0.0.1',
+): Promise<References> {
   const inline = `data:audio/wav;base64,${Buffer.from(recording).toString('base64')}`
   const site = createServer((request, response) => {
     if (request.url === '/me.wav') response.writeHead(200, { 'content-type': 'audio/wav' }).end(recording)
     else response.writeHead(404).end()
   })
-  site.listen(0, '127.0.0.1')
+  site.listen(0, host)
   await once(site, 'listening')
-  const siteUrl = `http://127.0.0.1:${(site.address() as AddressInfo).port}`
+  const siteUrl = `http://${host}:${(site.address() as AddressInfo).port}`
   const urls: Record<Exclude<Order['reference'], 'file'>, string> = {
     inline,
     upload: await upload(baseUrl, apiKey, inline),
@@ -26,16 +39,14 @@ export async function prepareReferences(baseUrl: string, apiKey: string, recordi
     broken: `${siteUrl}/gone.wav`,
   }
   return {
-    encode({ text, format, seed, reference }) {
+    encode({ text, format, seed, reference }, more = {}): EncodedOrder {
       if (reference !== 'file') {
-        const body = { text, seed, output_format: format, reference_audio: urls[reference] }
-        const headers: Record<string, string> = { 'content-type': 'application/json' }
-        return { headers, body: JSON.stringify(body) }
+        const body = { text, seed, output_format: format, reference_audio: urls[reference], ...more }
+        return { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
       }
       const body = new FormData()
-      body.set('text', text)
-      body.set('seed', String(seed))
-      body.set('output_format', format)
+      for (const [name, value] of Object.entries({ text, seed: String(seed), output_format: format, ...more }))
+        body.set(name, value)
       body.set('reference_audio', new Blob([Uint8Array.from(recording)], { type: 'audio/wav' }), 'me.wav')
       return { headers: {}, body }
     },

@@ -58,12 +58,17 @@ const RULES = [
         or (state = 'completed' and charged_micro <> charge_micro)`,
   },
   {
+    // Whoever tells receivers takes the event out and leaves a delivery, which is the event from then on.
     rule: 'an async job that has ended has one event for its end, and one that has not has none',
     statement: sql`
-      select jobs.id, state, count(job_events.id)::int as events from jobs left join job_events on job_id = jobs.id
-      where mode = 'async' group by jobs.id
-      having count(job_events.id) <> case when state in ('queued', 'running') then 0 else 1 end
-        or count(*) filter (where kind <> state) > 0`,
+      select jobs.id, state, noted.events, noted.untrue
+      from jobs cross join lateral (
+        select count(*)::int as events, count(*) filter (where kind <> state)::int as untrue from (
+          select kind from job_events where job_id = jobs.id
+          union all select event from webhook_deliveries where job_id = jobs.id and webhook_id is null
+        ) as known
+      ) as noted
+      where mode = 'async' and (untrue > 0 or events <> case when state in ('queued', 'running') then 0 else 1 end)`,
   },
   {
     rule: 'the usage of an account is what was charged for its jobs that have ended',

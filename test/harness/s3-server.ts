@@ -26,7 +26,8 @@ export interface TestS3 extends AsyncDisposable {
   readonly asked: { readonly request: string; readonly bodyBytes: number }[]
 }
 
-export async function startS3(): Promise<TestS3> {
+/** `host`: the address of this machine that it is found at. */
+export async function startS3(host = '127.0.0.1'): Promise<TestS3> {
   replaceDes()
   const directory = await makeTemporaryFolder()
   const configureBuckets = [{ name: S3_BUCKET, configs: [] }]
@@ -64,12 +65,12 @@ export async function startS3(): Promise<TestS3> {
   }
   const door = createServer((incoming, reply) => {
     answer(incoming, reply).catch(() => incoming.socket.destroy())
-  }).listen(0, '127.0.0.1')
+  }).listen(0, host)
   door.keepAliveTimeout = 60_000 // a connection that the door closes in the moment of its next use is no fault that was asked for
   await once(door, 'listening')
 
   return {
-    endpoint: `http://127.0.0.1:${(door.address() as AddressInfo).port}`,
+    endpoint: `http://${host}:${(door.address() as AddressInfo).port}`,
     faults,
     asked,
     [Symbol.asyncDispose]: async () => {

@@ -16,8 +16,8 @@ const CALL_TIMEOUT_MS = 60_000
 
 export interface PythonSdk {
   readonly version: string
-  /** Runs one function of calls.py against the server at `baseUrl` and returns what it printed. */
-  call<T>(name: string, baseUrl: string, key: string, parameters: object): Promise<T>
+  /** Runs one function of calls.py against the server at `baseUrl` and returns what it printed. `authority`: a certificate to trust. */
+  call<T>(name: string, baseUrl: string, key: string, parameters: object, authority?: string): Promise<T>
 }
 
 /** A string says why there is none. */
@@ -58,9 +58,11 @@ async function callPython<T>(
   baseUrl: string,
   key: string,
   parameters: object,
+  authority?: string,
 ): Promise<T> {
   const { PATH = '' } = process.env
   const environment = { PATH, SEGMIND_API_KEY: key, NO_PROXY: '*', PYTHONDONTWRITEBYTECODE: '1' }
+  if (authority !== undefined) Object.assign(environment, { REQUESTS_CA_BUNDLE: authority, SSL_CERT_FILE: authority })
   const running = run(python, [SCRIPT, name, baseUrl], { env: environment, timeout: CALL_TIMEOUT_MS })
   running.child.stdin?.end(JSON.stringify(parameters))
   return JSON.parse((await running).stdout) as T
