@@ -1,5 +1,5 @@
 // The databases that the kill loop runs on, each with the roughest way to end it and what brings it back.
-import { execFile, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { appendFile, chown, mkdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
@@ -12,7 +12,7 @@ import { quietLog } from '../harness/quiet-log.ts'
 import { childrenOf, killAll, listProcesses, waitForEnd } from './processes.ts'
 
 const run = promisify(execFile)
-const START_TIMEOUT_MS = 60_000
+const START_TIMEOUT_MS = 120_000
 
 export interface VictimDatabase extends AsyncDisposable {
   readonly name: string
@@ -91,20 +91,24 @@ export async function ownCluster(programs: string, folder: string, host = '127.0
   const url = `postgres://postgres@${host}:${port}/postgres`
   const revive = async () => {
     const until = performance.now() + START_TIMEOUT_MS
-    spawn(path.join(programs, 'postgres'), ['-D', data, ...parameters], {
-      ...options,
-      stdio: 'ignore',
-      detached: true,
-    }).unref()
+    let server: ChildProcess | undefined
     while (!(await answers({ url }))) {
       if (performance.now() > until) throw new Error(`PostgreSQL does not start; see ${folder}.`)
-      await sleep(50)
+      // It ends at once while a process of its predecessor, forked in the moment of the kill, still has the old memory.
+      if (!server || server.exitCode !== null || server.signalCode !== null) {
+        server = spawn(path.join(programs, 'postgres'), ['-D', data, ...parameters], {
+          ...options,
+          stdio: 'ignore',
+          detached: true,
+        })
+        server.unref()
+      }
+      await sleep(100)
     }
   }
   const kill = async () => {
     const pids = await processesOf(data)
     const killed = killAll(pids)
-    // A server does not start while one process of its predecessor is attached to the same memory.
     await waitForEnd(pids, START_TIMEOUT_MS)
     return killed
   }
