@@ -68,6 +68,22 @@ for (const file of files) {
   })
 }
 
+test('the studio knows types of the contract, and nothing else of the server', () => {
+  const studio = path.join(root, 'studio/src')
+  const sources = readdirSync(studio, { recursive: true })
+    .map(String)
+    .filter((file) => /\.tsx?$/.test(file))
+  assert.ok(sources.length > 10)
+  for (const file of sources) {
+    const source = readFileSync(path.join(studio, file), 'utf8')
+    for (const [statement, kind, name] of source.matchAll(/^import (type )?[^;]*? from '([^']+)'/gm)) {
+      const target = path.relative(studio, path.resolve(studio, path.dirname(file), name ?? ''))
+      if (!name?.startsWith('.') || !target.startsWith('..')) continue
+      assert.ok(kind !== undefined && target.startsWith('../../src/contract/'), `${file}: ${statement}`)
+    }
+  }
+})
+
 test('only config.ts reads the environment', () => {
   for (const file of files) {
     if (file === 'config.ts') continue

@@ -11,6 +11,7 @@ export const studioFactsSchema = z
       sound: z.array(z.string()).describe('Tags that stand for a sound of their own.'),
       delivery: z.array(z.string()).describe('Tags that colour the words after them.'),
     }),
+    operator: z.boolean().describe('Whether ADMIN_TOKEN opens /v1/admin here.'),
     sign_in: z.enum(['automatic', 'key']).describe('`automatic`: this caller may ask for a key of its own.'),
   })
   .meta({
@@ -22,6 +23,7 @@ export const studioFactsSchema = z
         price_per_1000_characters: 0.05,
         text_limit_characters: 10_000,
         tags: { sound: ['laugh'], delivery: ['whispering'] },
+        operator: false,
         sign_in: 'automatic',
       },
     ],

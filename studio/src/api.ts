@@ -2,13 +2,18 @@
 // so that the studio works behind a proxy that serves it below a prefix.
 import type { Credits } from '../../src/contract/account.ts'
 import type { ErrorBody } from '../../src/contract/errors.ts'
-import type { OutputFormat } from '../../src/contract/speech.ts'
+import type { Cancellation, CompletedRequest, PendingRequest, SubmittedRequest } from '../../src/contract/requests.ts'
 import type { StudioFacts, StudioSignIn } from '../../src/contract/studio.ts'
+import type { UsageReport } from '../../src/contract/usage.ts'
+import type { VoiceBody, VoiceListBody } from '../../src/contract/voices.ts'
 
 export const SPEAK_PATH = 'v1/chatterbox-turbo-tts'
+export const BUILT_IN_VOICE_PATH = 'studio/built-in-voice.wav'
+const SUBMIT_PATH = 'v2/chatterbox-turbo-tts'
 
 /** What the server refused, in its words. */
 export class Refusal extends Error {
+  /** 0: there was no answer at all. */
   readonly status: number
   readonly code: string
   readonly param: string | undefined
@@ -20,6 +25,10 @@ export class Refusal extends Error {
     this.param = body.param
   }
 }
+
+/** Whether asking again, later, may help: nobody answered, or the one who did (a proxy, a server that stops) cannot serve now. */
+export const isPassing = (error: unknown): boolean =>
+  error instanceof Refusal && [0, 429, 502, 503, 504].includes(error.status)
 
 export interface SpeakParameters {
   readonly temperature: number
@@ -37,23 +46,13 @@ export interface SpeakRequest extends SpeakParameters {
   readonly reference: Blob | string | undefined
 }
 
-export interface Spoken {
-  readonly requestId: string
-  readonly audio: Blob
-  readonly model: string
-  readonly seed: number
-  readonly costCredits: number
-  readonly remainingCredits: number
-  readonly engineSeconds: number
-  readonly guards: readonly string[]
-}
-
-async function call(path: string, key: string | undefined, init: RequestInit = {}): Promise<Response> {
+/** Throws Refusal. */
+export async function call(path: string, key: string | undefined, init: RequestInit = {}): Promise<Response> {
   const headers = new Headers(init.headers)
   if (key !== undefined) headers.set('x-api-key', key)
   const response = await fetch(new URL(path, document.baseURI), { ...init, headers }).catch((error: unknown) => {
     if (init.signal?.aborted) throw error
-    throw new Refusal(0, { error: 'The server does not answer. Is it running?' })
+    throw new Refusal(0, { error: 'The server does not answer.' })
   })
   if (response.ok) return response
   throw new Refusal(response.status, (await response.json().catch(() => ({}))) as Partial<ErrorBody>)
@@ -67,34 +66,63 @@ export const signInHere = async (): Promise<StudioSignIn> =>
 
 export const findCredits = async (key: string): Promise<Credits> => (await call('v1/get-user-credits', key)).json()
 
+export const findUsage = async (key: string, from: string, groupBy: 'day' | 'key' | 'model'): Promise<UsageReport> =>
+  (await call(`v1/usage?from=${from}&group_by=${groupBy}`, key)).json()
+
 let builtIn: Promise<Blob> | undefined
-const builtInVoice = (): Promise<Blob> => {
-  builtIn ??= call('studio/built-in-voice.wav', undefined).then((response) => response.blob())
+/** Fetched once; a failure is not kept. */
+const findBuiltInVoice = (): Promise<Blob> => {
+  builtIn ??= call(BUILT_IN_VOICE_PATH, undefined)
+    .then((response) => response.blob())
+    .catch((error: unknown) => {
+      builtIn = undefined
+      throw error
+    })
   return builtIn
 }
 
-export async function speak(
-  key: string,
-  request: SpeakRequest,
-  format: OutputFormat,
-  signal: AbortSignal,
-): Promise<Spoken> {
+/** The same `submission` twice is one request, charged once. */
+export async function submitSpeech(key: string, submission: string, request: SpeakRequest): Promise<SubmittedRequest> {
   const { reference, ...fields } = request
   const form = new FormData()
   for (const [name, value] of Object.entries(fields)) form.set(name, String(value))
-  form.set('output_format', format)
-  form.set('reference_audio', reference ?? (await builtInVoice()))
-  const response = await call(SPEAK_PATH, key, { method: 'POST', body: form, signal })
-  const header = (name: string): string => response.headers.get(name) ?? ''
-  const metadata = JSON.parse(header('x-output-metadata') || '{}') as { guards?: string[] }
-  return {
-    requestId: header('x-request-id'),
-    audio: await response.blob(),
-    model: header('x-model'),
-    seed: Number(header('x-seed-value')),
-    costCredits: Number(header('x-cost')),
-    remainingCredits: Number(header('x-remaining-credits')),
-    engineSeconds: Number(header('x-generation-time')),
-    guards: metadata.guards ?? [],
-  }
+  form.set('output_format', 'wav')
+  form.set('reference_audio', reference ?? (await findBuiltInVoice()))
+  const headers = { 'idempotency-key': submission }
+  return (await call(SUBMIT_PATH, key, { method: 'POST', body: form, headers })).json()
 }
+
+/** How far a request is, at the latest after `waitSeconds`. Throws Refusal with what it failed of. */
+export const findRequest = async (
+  key: string,
+  id: string,
+  waitSeconds: number,
+): Promise<CompletedRequest | PendingRequest> => (await call(`v2/requests/${id}?wait=${waitSeconds}`, key)).json()
+
+export const cancelRequest = async (key: string, id: string): Promise<Cancellation> =>
+  (await call(`v2/requests/${id}`, key, { method: 'DELETE' })).json()
+
+/** Its URL is as the server is called from outside; the studio fetches it from where it came from itself. */
+export const fetchOutput = async ({ output }: CompletedRequest): Promise<Blob> =>
+  (await call(`outputs/${output.split('/').at(-1)}`, undefined)).blob()
+
+/** The first hundred. */
+export const listVoices = async (key: string): Promise<VoiceListBody> => (await call('v1/voices?limit=100', key)).json()
+
+/** Only with the consent of who is heard. Throws Refusal where the recording cannot be cloned. */
+export async function createVoice(key: string, name: string, audio: Blob): Promise<VoiceBody> {
+  const form = new FormData()
+  form.set('name', name)
+  form.set('consent', 'true')
+  form.set('reference_audio', audio)
+  return (await call('v1/voices', key, { method: 'POST', body: form })).json()
+}
+
+export const renameVoice = async (key: string, id: string, name: string): Promise<VoiceBody> => {
+  const init = { method: 'PATCH', body: JSON.stringify({ name }), headers: { 'content-type': 'application/json' } }
+  return (await call(`v1/voices/${id}`, key, init)).json()
+}
+
+export const deleteVoice = (key: string, id: string) => call(`v1/voices/${id}`, key, { method: 'DELETE' })
+export const fetchVoicePreview = async (key: string, id: string): Promise<Blob> =>
+  (await call(`v1/voices/${id}/preview`, key)).blob()

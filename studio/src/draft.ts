@@ -1,4 +1,4 @@
-// What the person is about to have spoken: text, voice, parameters. Survives a reload, but for a recording's bytes.
+// What the person is about to have spoken: text and parameters. Survives a reload.
 import { computed, effect, signal } from '@preact/signals'
 import type { SpeakParameters } from './api.ts'
 import { facts } from './session.ts'
@@ -13,13 +13,6 @@ export const DEFAULT_PARAMETERS: SpeakParameters = {
   norm_loudness: true,
 }
 
-export interface DraftVoice {
-  readonly name: string
-  /** undefined: the server's own voice. */
-  readonly reference: Blob | string | undefined
-}
-
-export const BUILT_IN_VOICE: DraftVoice = { name: 'Built-in voice', reference: undefined }
 // Read aloud at about 15 characters a second: 165 words a minute of English prose.
 const CHARACTERS_PER_SECOND = 15
 const STORED_DRAFT = 'chatterbox-draft'
@@ -32,15 +25,21 @@ const stored = readStored()
 
 export const text = signal(stored.text)
 export const parameters = signal<SpeakParameters>(stored.parameters)
-export const voice = signal<DraftVoice>(BUILT_IN_VOICE)
 
 export const characters = computed(() => [...text.value].length)
-export const estimatedSeconds = computed(
-  () => text.value.replace(/\[[^[\]]*\]/g, '').trim().length / CHARACTERS_PER_SECOND,
-)
+/** Without its tags. */
+export const estimatedSeconds = computed(() => estimateSeconds(text.value))
 export const estimatedCredits = computed(
   () => (characters.value * (facts.value?.price_per_1000_characters ?? 0)) / 1000,
 )
+export const isTooLong = computed(
+  () => facts.value !== undefined && characters.value > facts.value.text_limit_characters,
+)
+export const canSpeak = computed(() => text.value.trim() !== '' && !isTooLong.value)
+
+export function estimateSeconds(words: string): number {
+  return words.replace(/\[[^[\]]*\]/g, '').trim().length / CHARACTERS_PER_SECOND
+}
 
 effect(() => {
   const draft: StoredDraft = { text: text.value, parameters: parameters.value }

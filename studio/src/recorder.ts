@@ -25,9 +25,9 @@ export async function startRecorder(onLevel: (level: number, seconds: number) =>
     onLevel(Math.max(...data.map(Math.abs)), sampleCount / context.sampleRate)
   }
   source.connect(node)
-  const close = () => {
+  const close = async () => {
     for (const track of stream.getTracks()) track.stop()
-    return context.close()
+    if (context.state !== 'closed') await context.close()
   }
   return {
     finish: async () => {

@@ -1,13 +1,16 @@
 // The takes of this browser, newest first, kept in its own database: text, voice, parameters and sound of each.
-import { computed, signal } from '@preact/signals'
+import { signal } from '@preact/signals'
 import { createStore, del, entries, set } from 'idb-keyval'
 import type { SpeakParameters } from './api.ts'
+import { showToast } from './toast.ts'
 
 export interface Take {
   readonly id: string
   readonly createdAt: number
   readonly text: string
   readonly voiceName: string
+  /** A recording of this browser, or `voice:…` of the server's; undefined: the built-in voice. */
+  readonly voiceId: string | undefined
   readonly parameters: SpeakParameters
   readonly model: string
   /** The one really used. */
@@ -16,24 +19,24 @@ export interface Take {
   readonly audioSeconds: number
   readonly engineSeconds: number
   readonly costCredits: number
-  readonly guards: readonly string[]
   readonly isKept: boolean
 }
 
 const database = createStore('chatterbox-studio', 'takes')
 
 export const takes = signal<readonly Take[]>([])
-export const keptTakes = computed(() => takes.value.filter(({ isKept }) => isKept))
+export const areTakesLoaded = signal(false)
 /** Takes to listen to side by side, at most two. */
 export const compared = signal<readonly string[]>([])
 
 export async function loadTakes(): Promise<void> {
   const stored = await entries<string, Take>(database)
-  takes.value = stored.map(([, take]) => take).sort((a, b) => b.createdAt - a.createdAt)
+  takes.value = newestFirst(stored.map(([, take]) => take))
+  areTakesLoaded.value = true
 }
 
 export async function addTake(take: Take): Promise<void> {
-  takes.value = [take, ...takes.value]
+  takes.value = newestFirst([take, ...takes.value.filter(({ id }) => id !== take.id)])
   await set(take.id, take, database)
 }
 
@@ -43,13 +46,18 @@ export async function changeTake(id: string, change: Partial<Take>): Promise<voi
   if (take) await set(id, take, database)
 }
 
-export async function removeTake(id: string): Promise<void> {
-  takes.value = takes.value.filter((take) => take.id !== id)
-  compared.value = compared.value.filter((candidate) => candidate !== id)
-  await del(id, database)
+/** Until the message about it has gone, it can be had back. */
+export async function removeTake(take: Take): Promise<void> {
+  takes.value = takes.value.filter(({ id }) => id !== take.id)
+  compared.value = compared.value.filter((id) => id !== take.id)
+  await del(take.id, database)
+  showToast('The take is deleted.', { title: 'Undo', run: () => addTake(take) })
 }
 
 export function toggleCompared(id: string): void {
   const others = compared.value.filter((candidate) => candidate !== id)
   compared.value = others.length < compared.value.length ? others : [...others, id].slice(-2)
 }
+
+const newestFirst = (unsorted: readonly Take[]): readonly Take[] =>
+  [...unsorted].sort((a, b) => b.createdAt - a.createdAt)

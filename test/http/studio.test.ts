@@ -42,6 +42,7 @@ test('the facts name the model, the price, the limit and the tags', async () => 
   assert.equal(facts.text_limit_characters, 10_000)
   assert.ok(facts.tags.sound.includes('laugh') && facts.tags.delivery.includes('whispering'))
   assert.equal(facts.sign_in, 'automatic')
+  assert.equal(facts.operator, false)
   assert.equal((await get('/v1/studio', { host: 'tts.example' })).json().sign_in, 'key')
 })
 

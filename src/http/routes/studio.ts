@@ -69,6 +69,7 @@ export function showStudioFacts({ config, findModel }: Services): Handler {
       price_per_1000_characters: config.PRICE_PER_1000_CHARACTERS,
       text_limit_characters: TEXT_LIMIT_CHARACTERS,
       tags: { sound: [...SOUND_TAGS], delivery: [...DELIVERY_TAGS] },
+      operator: config.ADMIN_TOKEN !== undefined,
       sign_in: isLocalPage(request) ? 'automatic' : 'key',
     } satisfies StudioFacts)
 }

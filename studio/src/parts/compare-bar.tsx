@@ -19,15 +19,15 @@ export function CompareBar(): JSX.Element | null {
   }
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
-      const isTyping = event.target instanceof Element && event.target.closest('input, textarea')
-      if (event.key.toLowerCase() === 'x' && !isTyping && !event.ctrlKey && !event.metaKey) swap()
+      const isTyping = event.target instanceof Element && event.target.closest('input:not([type=range]), textarea')
+      if (event.key.toLowerCase() === 'x' && !isTyping && !event.ctrlKey && !event.metaKey && !event.altKey) swap()
     }
     addEventListener('keydown', onKey)
     return () => removeEventListener('keydown', onKey)
   })
 
   if (!a || !b) {
-    return a ? <p class="card hint">Choose a second take to compare with seed {a.seed}.</p> : null
+    return a ? <p class="card hint">Choose a second take to compare with the one of seed {a.seed}.</p> : null
   }
   return (
     <section class="card compare" aria-label="Compare two takes">
@@ -39,7 +39,10 @@ export function CompareBar(): JSX.Element | null {
       </div>
       {[a, b].map((take, index) => (
         <div key={take.id} class="row side">
-          <strong>{'AB'[index]}</strong>
+          <span class="letter">
+            <span class="hidden">Take </span>
+            {'AB'[index]}
+          </span>
           <Waveform
             audio={take.audio}
             label={`take ${'AB'[index]}`}

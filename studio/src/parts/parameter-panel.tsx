@@ -73,7 +73,7 @@ export function ParameterPanel(): JSX.Element {
           <label key={name}>
             <span class="row">
               <span>{title}</span>
-              <output>{current[name]}</output>
+              <span class="value">{current[name]}</span>
             </span>
             <input
               type="range"

@@ -1,48 +1,61 @@
 // One take: listen, compare, keep, download, do it again, or take it home as code.
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
-import type WaveSurfer from 'wavesurfer.js'
 import { codeFor, LANGUAGES, type Language } from '../code-samples.ts'
 import { DEFAULT_PARAMETERS, parameters, text } from '../draft.ts'
+import { key } from '../session.ts'
 import { changeTake, compared, removeTake, type Take, toggleCompared } from '../takes.ts'
+import { showToast } from '../toast.ts'
+import { chooseVoice, isVoiceHere } from '../voices.ts'
 import { Icon } from './icon.tsx'
 import { Waveform } from './waveform.tsx'
+import { When } from './when.tsx'
 
-interface Props {
-  readonly take: Take
-  readonly onPlayer?: (player: WaveSurfer | undefined) => void
+const TITLES: Readonly<Record<string, string>> = {
+  temperature: 'temperature',
+  top_p: 'top-p',
+  top_k: 'top-k',
+  min_p: 'min-p',
+  repetition_penalty: 'repetition penalty',
 }
 
-export function TakeCard({ take, onPlayer }: Props): JSX.Element {
+export function TakeCard({ take }: { readonly take: Take }): JSX.Element {
   const [language, setLanguage] = useState<Language>()
   const letter = compared.value.indexOf(take.id)
-  const differing = Object.entries(take.parameters).filter(
-    ([name, value]) => name !== 'seed' && DEFAULT_PARAMETERS[name as keyof typeof DEFAULT_PARAMETERS] !== value,
-  )
   const again = () => {
     text.value = take.text
     parameters.value = { ...take.parameters, seed: take.seed }
+    if (isVoiceHere(take.voiceId)) chooseVoice(take.voiceId)
+    else showToast(`“${take.voiceName}” is no longer there: choose a voice.`)
     location.hash = '#/speak'
-    document.getElementById('text')?.focus()
+    requestAnimationFrame(() => document.getElementById('text')?.focus())
   }
   return (
     <article class="card take" aria-label={`Take with seed ${take.seed}`}>
-      <p class="take-text">{take.text}</p>
-      <Waveform audio={take.audio} label={`the take with seed ${take.seed}`} {...(onPlayer ? { onPlayer } : {})} />
-      <p class="facts">
-        <span title="The same seed, text, voice and parameters give the same sound">seed {take.seed}</span>
-        <span>{take.voiceName}</span>
-        <span>{take.model}</span>
-        {differing.map(([name, value]) => (
-          <span key={name} class="differs">
-            {name} {String(value)}
-          </span>
-        ))}
-        <span>
-          made in {take.engineSeconds.toFixed(1)} s for ${take.costCredits.toFixed(4)}
-        </span>
-        {take.guards.length > 0 && <span class="differs">{take.guards.join(', ')}</span>}
+      <p class="take-text" title={take.text}>
+        {take.text}
       </p>
+      <Waveform audio={take.audio} label={`the take with seed ${take.seed}`} />
+      <ul class="facts" aria-label="How it was made">
+        <li class="chip" title="The same seed, text, voice and delivery give the same sound">
+          seed {take.seed}
+        </li>
+        <li class="voice-of" title={take.voiceName}>
+          {take.voiceName}
+        </li>
+        <li>{take.model}</li>
+        {differences(take).map((difference) => (
+          <li key={difference} class="chip differs">
+            {difference}
+          </li>
+        ))}
+        <li>
+          <When at={take.createdAt} />
+        </li>
+        <li>
+          {take.audioSeconds.toFixed(1)} s, made in {take.engineSeconds.toFixed(1)} s for ${take.costCredits.toFixed(4)}
+        </li>
+      </ul>
       <div class="actions">
         <button type="button" aria-pressed={letter >= 0} onClick={() => toggleCompared(take.id)}>
           {letter >= 0 ? `Comparing as ${'AB'[letter]}` : 'Compare'}
@@ -61,13 +74,21 @@ export function TakeCard({ take, onPlayer }: Props): JSX.Element {
         >
           <Icon name="copy" /> Code
         </button>
-        <button type="button" class="quiet icon-only" aria-label="Delete this take" onClick={() => removeTake(take.id)}>
+        <button type="button" class="quiet icon-only" aria-label="Delete this take" onClick={() => removeTake(take)}>
           <Icon name="trash" />
         </button>
       </div>
       {language && <Code take={take} language={language} onLanguage={setLanguage} />}
     </article>
   )
+}
+
+function differences({ parameters: used }: Take): readonly string[] {
+  const changed = Object.entries(TITLES).flatMap(([name, title]) => {
+    const value = used[name as keyof typeof used]
+    return value === DEFAULT_PARAMETERS[name as keyof typeof used] ? [] : [`${title} ${value}`]
+  })
+  return used.norm_loudness ? changed : [...changed, 'loudness as recorded']
 }
 
 function Download({ take }: { readonly take: Take }): JSX.Element {
@@ -80,7 +101,7 @@ function Download({ take }: { readonly take: Take }): JSX.Element {
     setTimeout(() => URL.revokeObjectURL(url), 10_000)
   }
   return (
-    <button type="button" onClick={save}>
+    <button type="button" aria-label="Download as WAV" onClick={save}>
       <Icon name="download" /> WAV
     </button>
   )
@@ -104,13 +125,44 @@ function Code({ take, language, onLanguage }: CodeProps): JSX.Element {
             </button>
           ))}
         </fieldset>
-        <button type="button" onClick={() => navigator.clipboard?.writeText(code)}>
-          <Icon name="copy" /> Copy
-        </button>
+        <span class="actions">
+          <button
+            type="button"
+            class="quiet"
+            onClick={() => copy(key.value ?? '', 'The key is copied. Keep it secret.')}
+          >
+            Copy my key
+          </button>
+          <button type="button" onClick={() => copy(code, 'The code is copied.')}>
+            <Icon name="copy" /> Copy code
+          </button>
+        </span>
       </div>
       {/* Scrolls sideways, so the keyboard must reach it. */}
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region */}
       <pre tabIndex={0}>{code}</pre>
     </div>
   )
+}
+
+/** The clipboard's own interface is for pages with a certificate or on localhost; elsewhere an old command still does it. */
+async function copy(words: string, done: string): Promise<void> {
+  try {
+    if (navigator.clipboard) await navigator.clipboard.writeText(words)
+    else if (!copyBySelection(words)) throw new Error('refused')
+    showToast(done)
+  } catch {
+    showToast('This browser does not let pages copy. Select the code and copy it yourself.')
+  }
+}
+
+function copyBySelection(words: string): boolean {
+  const area = document.createElement('textarea')
+  area.value = words
+  area.className = 'hidden'
+  document.body.append(area)
+  area.select()
+  const isCopied = document.execCommand('copy')
+  area.remove()
+  return isCopied
 }

@@ -1,7 +1,9 @@
 // One recording or take: its waveform, play and pause, and the place in it. Only one sounds at a time.
+import { useSignalEffect } from '@preact/signals'
 import type { JSX } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import WaveSurfer from 'wavesurfer.js'
+import { theme } from '../theme.ts'
 import { Icon } from './icon.tsx'
 
 interface Props {
@@ -14,12 +16,21 @@ interface Props {
   readonly onPlayer?: (player: WaveSurfer | undefined) => void
 }
 
+const STEP_SECONDS = 1
 let sounding: WaveSurfer | undefined
 
 const colour = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim()
+const colours = () => ({
+  waveColor: colour('--wave'),
+  progressColor: colour('--accent'),
+  cursorColor: colour('--ink'),
+})
 
+/** Minutes and seconds, as players have it. */
 export const clock = (seconds: number): string =>
-  `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, '0')}.${Math.floor((seconds % 1) * 10)}`
+  `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, '0')}`
+
+const inWords = (seconds: number): string => `${seconds.toFixed(0)} seconds`
 
 export function Waveform({ audio, label, height = 52, onReady, onPlayer }: Props): JSX.Element {
   const box = useRef<HTMLDivElement>(null)
@@ -27,7 +38,7 @@ export function Waveform({ audio, label, height = 52, onReady, onPlayer }: Props
   const [isPlaying, setPlaying] = useState(false)
   const [at, setAt] = useState(0)
   const [duration, setDuration] = useState(0)
-  const [problem, setProblem] = useState(false)
+  const [isBroken, setBroken] = useState(false)
 
   useEffect(() => {
     if (!box.current) return
@@ -38,10 +49,8 @@ export function Waveform({ audio, label, height = 52, onReady, onPlayer }: Props
       barGap: 1.5,
       barRadius: 2,
       cursorWidth: 2,
-      barHeight: 1.6,
-      waveColor: colour('--wave'),
-      progressColor: colour('--accent'),
-      cursorColor: colour('--ink'),
+      normalize: true,
+      ...colours(),
     })
     player.current = surfer
     surfer.on('ready', (seconds) => {
@@ -57,8 +66,9 @@ export function Waveform({ audio, label, height = 52, onReady, onPlayer }: Props
     surfer.on('pause', () => setPlaying(false))
     surfer.on('finish', () => setPlaying(false))
     surfer.on('timeupdate', setAt)
-    surfer.on('error', () => setProblem(true))
-    surfer.loadBlob(audio).catch(() => setProblem(true))
+    surfer.on('error', () => setBroken(true))
+    setBroken(false)
+    surfer.loadBlob(audio).catch(() => setBroken(true))
     onPlayer?.(surfer)
     return () => {
       onPlayer?.(undefined)
@@ -66,28 +76,53 @@ export function Waveform({ audio, label, height = 52, onReady, onPlayer }: Props
       surfer.destroy()
     }
   }, [audio, height])
+  useSignalEffect(() => {
+    if (theme.value) player.current?.setOptions(colours())
+  })
 
-  const toggle = () => player.current?.playPause()
   const seek = (event: KeyboardEvent) => {
-    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key]
-    if (step === undefined) return
+    const surfer = player.current
+    const now = surfer?.getCurrentTime() ?? 0 // `at` is what was drawn last
+    const places: Readonly<Record<string, number>> = {
+      ArrowLeft: now - STEP_SECONDS,
+      ArrowDown: now - STEP_SECONDS,
+      ArrowRight: now + STEP_SECONDS,
+      ArrowUp: now + STEP_SECONDS,
+      Home: 0,
+      End: duration,
+    }
+    const place = places[event.key]
+    if (!surfer || place === undefined) return
     event.preventDefault()
-    player.current?.skip(step)
+    surfer.setTime(Math.max(0, Math.min(duration, place)))
   }
 
+  if (isBroken) return <p class="problem">{`This browser cannot play ${label}.`}</p>
   return (
     <div class="waveform">
       <button
         type="button"
         class="round"
-        onClick={toggle}
-        onKeyDown={seek}
+        disabled={duration === 0}
+        onClick={() => player.current?.playPause()}
         aria-label={`${isPlaying ? 'Pause' : 'Play'} ${label}`}
       >
         <Icon name={isPlaying ? 'pause' : 'play'} />
       </button>
-      <div class="wave" ref={box} aria-hidden="true" />
-      <span class="clock">{problem ? 'cannot be played here' : `${clock(at)} / ${clock(duration)}`}</span>
+      <div
+        class="wave"
+        ref={box}
+        style={{ minHeight: `${height}px` }}
+        role="slider"
+        tabIndex={0}
+        aria-label={`Place in ${label}`}
+        aria-valuemin={0}
+        aria-valuemax={Math.round(duration)}
+        aria-valuenow={Math.round(at)}
+        aria-valuetext={`${inWords(at)} of ${inWords(duration)}`}
+        onKeyDown={seek}
+      />
+      <span class="clock">{`${clock(at)} / ${clock(duration)}`}</span>
     </div>
   )
 }

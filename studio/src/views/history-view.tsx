@@ -3,7 +3,7 @@ import { signal } from '@preact/signals'
 import type { JSX } from 'preact'
 import { CompareBar } from '../parts/compare-bar.tsx'
 import { TakeCard } from '../parts/take-card.tsx'
-import { takes } from '../takes.ts'
+import { areTakesLoaded, takes } from '../takes.ts'
 
 const PAGE = 20
 const wanted = signal('')
@@ -20,7 +20,7 @@ export function HistoryView(): JSX.Element {
     <div class="history">
       <div class="row filters">
         <h1>History</h1>
-        <label>
+        <label class="search">
           <span class="hidden">Search takes</span>
           <input
             type="search"
@@ -43,7 +43,7 @@ export function HistoryView(): JSX.Element {
         </label>
       </div>
       <CompareBar />
-      {found.length === 0 && (
+      {found.length === 0 && areTakesLoaded.value && (
         <p class="empty">
           {takes.value.length === 0 ? 'Nothing has been spoken in this browser yet.' : 'No take has that in it.'}
         </p>

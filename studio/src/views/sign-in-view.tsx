@@ -1,45 +1,41 @@
 // The door, for whoever is not on the server's own machine.
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
-import { signIn, start, trouble } from '../session.ts'
+import { doorMessage, facts, signIn, start } from '../session.ts'
 
 export function SignInView(): JSX.Element {
   const [candidate, setCandidate] = useState('')
   const [problem, setProblem] = useState<string>()
+  const [isAsking, setAsking] = useState(false)
   const submit = async (event: Event) => {
     event.preventDefault()
+    setProblem(undefined)
+    setAsking(true)
     try {
       await signIn(candidate.trim())
     } catch (error) {
       setProblem(error instanceof Error ? error.message : String(error))
+    } finally {
+      setAsking(false)
     }
   }
   return (
     <form class="card sign-in" onSubmit={submit}>
       <h1>Sign in</h1>
-      {trouble.value && (
+      {doorMessage.value && (
         <p class="problem" role="alert">
-          {trouble.value}{' '}
-          <button
-            type="button"
-            class="quiet"
-            onClick={() => {
-              trouble.value = undefined
-              start()
-            }}
-          >
-            Try again
-          </button>
+          {doorMessage.value}
         </p>
       )}
       <p class="hint">
-        With an API key of this server. Its operator makes one with <code>chatterbox keys create</code>.
+        With an API key of this server. Whoever runs it makes one with <code>chatterbox keys create</code>.
       </p>
       <label>
         <span>API key</span>
         <input
           type="password"
           autoComplete="current-password"
+          placeholder="cb_…"
           required
           value={candidate}
           onInput={({ currentTarget }) => setCandidate(currentTarget.value)}
@@ -50,9 +46,14 @@ export function SignInView(): JSX.Element {
           {problem}
         </p>
       )}
-      <button type="submit" class="primary">
+      <button type="submit" class="primary" disabled={isAsking}>
         Sign in
       </button>
+      {facts.value?.sign_in === 'automatic' && (
+        <button type="button" class="quiet" onClick={start}>
+          This machine is the server's: sign in without one
+        </button>
+      )}
     </form>
   )
 }

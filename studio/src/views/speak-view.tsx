@@ -1,57 +1,20 @@
 // Voice, text, tags, delivery; then takes to listen to.
-import { signal } from '@preact/signals'
 import type { JSX } from 'preact'
 import { useRef } from 'preact/hooks'
-import { Refusal, speak } from '../api.ts'
-import { characters, estimatedCredits, estimatedSeconds, parameters, text, voice } from '../draft.ts'
+import { canSpeak, characters, estimatedCredits, estimatedSeconds, isTooLong, text } from '../draft.ts'
 import { CompareBar } from '../parts/compare-bar.tsx'
 import { ParameterPanel, SeedField } from '../parts/parameter-panel.tsx'
+import { RunningCard } from '../parts/running-card.tsx'
 import { TagPalette } from '../parts/tag-palette.tsx'
 import { TakeCard } from '../parts/take-card.tsx'
 import { VoiceCard } from '../parts/voice-card.tsx'
-import { credits, facts, key, signOut } from '../session.ts'
-import { addTake, takes } from '../takes.ts'
-import { secondsOfWav } from '../wav.ts'
+import { problem, running, speakDraft } from '../running.ts'
+import { facts } from '../session.ts'
+import { areTakesLoaded, takes } from '../takes.ts'
 
 const EXAMPLE =
   'Well, would you listen to that! [laugh] My own voice, on my own machine. [sigh] I could do this all day.'
 const SHOWN_TAKES = 6
-
-const running = signal<AbortController | undefined>(undefined)
-const problem = signal<string | undefined>(undefined)
-
-async function generate(): Promise<void> {
-  if (running.value || key.value === undefined || text.value.trim() === '') return
-  const controller = new AbortController()
-  running.value = controller
-  problem.value = undefined
-  try {
-    const request = { ...parameters.value, text: text.value, reference: voice.value.reference }
-    const spoken = await speak(key.value, request, 'wav', controller.signal)
-    credits.value = spoken.remainingCredits
-    await addTake({
-      id: spoken.requestId,
-      createdAt: Date.now(),
-      text: request.text,
-      voiceName: voice.value.name,
-      parameters: parameters.value,
-      model: spoken.model,
-      seed: spoken.seed,
-      audio: spoken.audio,
-      audioSeconds: await secondsOfWav(spoken.audio),
-      engineSeconds: spoken.engineSeconds,
-      costCredits: spoken.costCredits,
-      guards: spoken.guards,
-      isKept: false,
-    })
-  } catch (error) {
-    if (controller.signal.aborted) return
-    if (error instanceof Refusal && error.status === 401) signOut()
-    problem.value = error instanceof Error ? error.message : String(error)
-  } finally {
-    running.value = undefined
-  }
-}
 
 export function SpeakView(): JSX.Element {
   const field = useRef<HTMLTextAreaElement>(null)
@@ -68,7 +31,7 @@ export function SpeakView(): JSX.Element {
     requestAnimationFrame(() => area.setSelectionRange(at + inserted.length, at + inserted.length))
   }
   const onKey = (event: KeyboardEvent) => {
-    if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) generate()
+    if (event.key === 'Enter' && (event.ctrlKey || event.metaKey) && canSpeak.value) speakDraft()
   }
 
   return (
@@ -96,6 +59,7 @@ export function SpeakView(): JSX.Element {
             id="text"
             ref={field}
             rows={6}
+            aria-describedby="estimate"
             placeholder="What shall be said? Click a tag to laugh, sigh or whisper."
             value={text.value}
             onInput={({ currentTarget }) => {
@@ -104,40 +68,51 @@ export function SpeakView(): JSX.Element {
             onKeyDown={onKey}
           />
           <TagPalette onInsert={insertTag} />
-          <p class="estimate" data-over={characters.value > limit ? '' : undefined}>
-            {characters.value.toLocaleString('en-US')} of {limit.toLocaleString('en-US')} characters · about{' '}
-            {estimatedSeconds.value.toFixed(0)} s · ${estimatedCredits.value.toFixed(4)}
+          <p class="estimate" id="estimate" data-over={isTooLong.value ? '' : undefined}>
+            <span>
+              {characters.value.toLocaleString('en-US')} of {limit.toLocaleString('en-US')} characters
+            </span>
+            {isTooLong.value && <strong>Too long by {(characters.value - limit).toLocaleString('en-US')}.</strong>}
+            {canSpeak.value && (
+              <span>
+                about {Math.max(1, estimatedSeconds.value).toFixed(0)} s of speech for $
+                {estimatedCredits.value.toFixed(4)}
+              </span>
+            )}
           </p>
           <ParameterPanel />
           <div class="generate">
             <SeedField />
-            {running.value ? (
-              <button type="button" class="primary" onClick={() => running.value?.abort()}>
-                <span class="spinner" aria-hidden="true" /> Stop
-              </button>
-            ) : (
-              <button type="button" class="primary" disabled={text.value.trim() === ''} onClick={generate}>
-                Speak <kbd>Ctrl ⏎</kbd>
-              </button>
-            )}
+            <button type="button" class="primary" disabled={!canSpeak.value} onClick={speakDraft}>
+              Speak <kbd>Ctrl ⏎</kbd>
+            </button>
           </div>
-          <div aria-live="assertive">{problem.value && <p class="problem">{problem.value}</p>}</div>
+          <div class="announce" aria-live="assertive">
+            {problem.value && <p class="problem">{problem.value}</p>}
+          </div>
         </section>
       </div>
       <section class="takes" aria-label="Takes">
         <CompareBar />
-        {takes.value.length === 0 && (
+        {running.value.map((one) => (
+          <RunningCard key={one.id} one={one} />
+        ))}
+        {areTakesLoaded.value && takes.value.length + running.value.length === 0 && (
           <div class="empty">
+            <strong>Your takes appear here.</strong>
             <p>
-              Your takes appear here: each with its seed, so that you can have the same one again, and side by side to
-              compare.
+              Each has its seed, so that you can have the same one again; two at a time can be compared side by side.
             </p>
           </div>
         )}
         {takes.value.slice(0, SHOWN_TAKES).map((take) => (
           <TakeCard key={take.id} take={take} />
         ))}
-        {takes.value.length > SHOWN_TAKES && <a href="#/history">All {takes.value.length} takes</a>}
+        {takes.value.length > SHOWN_TAKES && (
+          <a class="more" href="#/history">
+            All {takes.value.length} takes
+          </a>
+        )}
       </section>
     </div>
   )
