@@ -1,0 +1,139 @@
+// Every view in both themes by axe-core, with its rules as they are; and the whole studio without a mouse.
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { after, test } from 'node:test'
+import type { AxeResults } from 'axe-core'
+import type { Browser, Page } from 'playwright-core'
+import { ELSEWHERE, openPage, SIZES, type Size, skipWithoutChromium, startChromium } from './chromium.ts'
+import { ADMIN_TOKEN, type ServedStudio, serveStudio } from './served-studio.ts'
+
+const skip = skipWithoutChromium
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+let server: ServedStudio | undefined
+let browser: Browser | undefined
+after(async () => {
+  await browser?.close()
+  await server?.[Symbol.asyncDispose]()
+})
+if (!skip) [server, browser] = await Promise.all([serveStudio(), startChromium()])
+
+async function assertAccessible(page: Page, what: string): Promise<void> {
+  await page.evaluate(
+    'Promise.all(document.getAnimations().map((animation) => animation.effect.getTiming().iterations === Infinity || animation.finished))',
+  )
+  await page.evaluate(AXE)
+  const { violations } = await page.evaluate<AxeResults>('axe.run()')
+  const grave = violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(
+      ({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary }) => `${html}\n${failureSummary}`).join('\n')}`,
+    )
+  assert.deepEqual(grave, [], what)
+}
+
+for (const theme of ['light', 'dark'] as const) {
+  for (const size of Object.keys(SIZES) as Size[]) {
+    test(`axe finds nothing grave on a ${size} in the ${theme}`, { skip }, async () => {
+      assert.ok(server && browser)
+      {
+        await using door = await openPage(browser, server.url.replace('localhost', ELSEWHERE), { theme, size })
+        await door.page.getByRole('button', { name: 'Sign in' }).waitFor()
+        await assertAccessible(door.page, 'door')
+        await door.photograph(`${size}-${theme}-door`)
+      }
+      await using watched = await openPage(browser, `${server.url}/`, { theme, size })
+      const { page, photograph } = watched
+      await page.getByRole('button', { name: 'Try an example' }).waitFor()
+      await assertAccessible(page, 'empty')
+      await page.getByRole('button', { name: 'Try an example' }).click()
+      for (const count of [1, 2]) {
+        await page.getByRole('button', { name: 'Speak' }).click()
+        await page
+          .getByRole('article', { name: /^Take/ })
+          .nth(count - 1)
+          .waitFor()
+      }
+      for (const index of [0, 1]) {
+        await page.getByRole('article', { name: /^Take/ }).nth(index).getByRole('button', { name: 'Compare' }).click()
+      }
+      await page.getByRole('button', { name: 'Code' }).first().click()
+      await page.getByText('Delivery', { exact: true }).click()
+      await page.getByText('delivery…').click()
+      await assertAccessible(page, 'all open')
+      await photograph(`${size}-${theme}-speak`, true)
+      for (const view of ['Voices', 'History', 'Usage', 'Operate']) {
+        await page.getByRole('link', { name: view, exact: true }).click()
+        if (view === 'Operate') {
+          await assertAccessible(page, "operator's door")
+          await page.getByLabel("Operator's token").fill(ADMIN_TOKEN)
+          await page.keyboard.press('Enter')
+        }
+        if (view === 'Voices') await page.getByRole('heading', { name: 'Came with the server' }).waitFor()
+        await page
+          .getByRole('heading', { name: view === 'Operate' ? 'Accounts and credits' : view, exact: true })
+          .waitFor()
+        if (view === 'Usage') await page.getByRole('heading', { name: 'By model' }).waitFor()
+        await assertAccessible(page, view)
+        await photograph(`${size}-${theme}-${view.toLowerCase()}`, true)
+      }
+      watched.assertClean()
+    })
+  }
+}
+
+test('without a mouse: skip, write, tag, speak, hear, move on, compare, switch, keep', { skip }, async () => {
+  assert.ok(server && browser)
+  await using watched = await openPage(browser, `${server.url}/`)
+  const { page, photograph } = watched
+  await page.getByRole('button', { name: 'Try an example' }).waitFor()
+  const focused = () =>
+    page.evaluate<{ name: string; outline: string }>(
+      `(() => { const at = document.activeElement; return { name: (at.getAttribute('aria-label') ?? at.labels?.[0]?.textContent ?? at.textContent).trim(), outline: getComputedStyle(at).outlineStyle } })()`,
+    )
+  /** By Tab alone; each stop on the way must be seen to have the focus. */
+  const tabTo = async (name: RegExp) => {
+    for (let stops = 0; stops < 80; stops++) {
+      await page.keyboard.press('Tab')
+      const at = await focused()
+      assert.notEqual(at.outline, 'none', `the focus on “${at.name}” cannot be seen`)
+      if (name.test(at.name)) return
+    }
+    assert.fail(`${name} is not reached by Tab`)
+  }
+  await page.keyboard.press('Tab')
+  assert.equal((await focused()).name, 'Skip to the content')
+  await photograph('desktop-13-skip-link')
+  await page.keyboard.press('Enter')
+  await tabTo(/^Text$/)
+  await page.keyboard.type('Hands off the mouse. ')
+  await tabTo(/^\[laugh\]$/)
+  await page.keyboard.press('Enter')
+  assert.match(await page.getByRole('textbox', { name: 'Text' }).inputValue(), /\[laugh\]/)
+  await page.keyboard.press('Control+Enter')
+  await page.getByRole('article', { name: /^Take/ }).waitFor()
+  await page.keyboard.press('Control+Enter')
+  await page.getByRole('article', { name: /^Take/ }).nth(1).waitFor()
+  await tabTo(/^Play the take/)
+  await page.keyboard.press('Space')
+  await page.getByRole('button', { name: /^Pause the take/ }).waitFor()
+  await page.keyboard.press('Space')
+  await tabTo(/^Place in the take/)
+  await page.keyboard.press('End')
+  await page.keyboard.press('Home')
+  await page.keyboard.press('ArrowRight')
+  await page.locator('[role=slider][aria-label^="Place in the take"][aria-valuenow="1"]').waitFor()
+  await tabTo(/^Compare$/)
+  await page.keyboard.press('Enter')
+  await tabTo(/^Keep$/)
+  await page.keyboard.press('Enter')
+  await tabTo(/^Compare$/)
+  await page.keyboard.press('Enter')
+  await page.keyboard.press('x')
+  await page
+    .getByRole('button', { name: 'Pause take B' })
+    .or(page.getByRole('button', { name: 'Pause take A' }))
+    .waitFor()
+  await photograph('desktop-14-keyboard')
+  watched.assertClean()
+})
