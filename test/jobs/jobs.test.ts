@@ -46,6 +46,7 @@ test('a job holds its price when it starts, is charged when it completes, and th
     mediaType: 'audio/wav',
     bytes: output.bytes,
     sha256: output.sha256,
+    retention: 'normal',
     expiresAt: completed?.expiresAt,
   })
 })

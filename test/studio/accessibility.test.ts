@@ -1,4 +1,4 @@
-// Every view in both themes by axe-core, with its rules as they are; and the whole studio without a mouse.
+// Every view in both themes by axe-core, with its rules as they are.
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -81,59 +81,3 @@ for (const theme of ['light', 'dark'] as const) {
     })
   }
 }
-
-test('without a mouse: skip, write, tag, speak, hear, move on, compare, switch, keep', { skip }, async () => {
-  assert.ok(server && browser)
-  await using watched = await openPage(browser, `${server.url}/`)
-  const { page, photograph } = watched
-  await page.getByRole('button', { name: 'Try an example' }).waitFor()
-  const focused = () =>
-    page.evaluate<{ name: string; outline: string }>(
-      `(() => { const at = document.activeElement; return { name: (at.getAttribute('aria-label') ?? at.labels?.[0]?.textContent ?? at.textContent).trim(), outline: getComputedStyle(at).outlineStyle } })()`,
-    )
-  /** By Tab alone; each stop on the way must be seen to have the focus. */
-  const tabTo = async (name: RegExp) => {
-    for (let stops = 0; stops < 80; stops++) {
-      await page.keyboard.press('Tab')
-      const at = await focused()
-      assert.notEqual(at.outline, 'none', `the focus on “${at.name}” cannot be seen`)
-      if (name.test(at.name)) return
-    }
-    assert.fail(`${name} is not reached by Tab`)
-  }
-  await page.keyboard.press('Tab')
-  assert.equal((await focused()).name, 'Skip to the content')
-  await photograph('desktop-13-skip-link')
-  await page.keyboard.press('Enter')
-  await tabTo(/^Text$/)
-  await page.keyboard.type('Hands off the mouse. ')
-  await tabTo(/^\[laugh\]$/)
-  await page.keyboard.press('Enter')
-  assert.match(await page.getByRole('textbox', { name: 'Text' }).inputValue(), /\[laugh\]/)
-  await page.keyboard.press('Control+Enter')
-  await page.getByRole('article', { name: /^Take/ }).waitFor()
-  await page.keyboard.press('Control+Enter')
-  await page.getByRole('article', { name: /^Take/ }).nth(1).waitFor()
-  await tabTo(/^Play the take/)
-  await page.keyboard.press('Space')
-  await page.getByRole('button', { name: /^Pause the take/ }).waitFor()
-  await page.keyboard.press('Space')
-  await tabTo(/^Place in the take/)
-  await page.keyboard.press('End')
-  await page.keyboard.press('Home')
-  await page.keyboard.press('ArrowRight')
-  await page.locator('[role=slider][aria-label^="Place in the take"][aria-valuenow="1"]').waitFor()
-  await tabTo(/^Compare$/)
-  await page.keyboard.press('Enter')
-  await tabTo(/^Keep$/)
-  await page.keyboard.press('Enter')
-  await tabTo(/^Compare$/)
-  await page.keyboard.press('Enter')
-  await page.keyboard.press('x')
-  await page
-    .getByRole('button', { name: 'Pause take B' })
-    .or(page.getByRole('button', { name: 'Pause take A' }))
-    .waitFor()
-  await photograph('desktop-14-keyboard')
-  watched.assertClean()
-})
