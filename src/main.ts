@@ -14,6 +14,7 @@ import { createEngineHandle, type EngineHandle } from './engine/engine-handle.ts
 import type { EngineStart } from './engine/engine-messages.ts'
 import { buildApp } from './http/app.ts'
 import { describeEnded } from './http/describe-ended.ts'
+import { configuredPublicUrl } from './http/public-url.ts'
 import { buildWorkerApp } from './http/worker-app.ts'
 import { findQueueState } from './jobs/queue-state.ts'
 import { type JobSignals, openJobSignals } from './jobs/signals.ts'
@@ -114,7 +115,7 @@ export async function startServer(config: Config, log: Log, parts: Parts = {}): 
       await app.close()
     })
     const url = await listen(app, config.HOST, config.PORT)
-    const publicBase = config.PUBLIC_URL?.replace(/\/+$/, '') ?? url // nobody asks for a webhook: there is no Host to go by
+    const publicBase = configuredPublicUrl(config) ?? url // nobody asks for a webhook: there is no Host to go by
     const describeRequest = (accountId: string, jobId: string) => describeEnded(db, accountId, jobId, publicBase)
     const ttlHours = config.RESULT_TTL_HOURS
     deliverer = closers.opened(startDeliverer({ db, poster, describeRequest, ttlHours, metrics, log }))

@@ -1,6 +1,7 @@
 // Accounts, keys, jobs, workers and changes as the JSON that the API answers and that the command line prints with --json.
 import type { Account } from '../billing/accounts.ts'
 import type { ApiKey } from '../billing/api-keys.ts'
+import { creditsFromMicro } from '../billing/prices.ts'
 import type {
   AccountAnswer,
   ApiKeyAnswer,
@@ -17,16 +18,14 @@ import type { AuditEntry } from './audit-log.ts'
 // A reference may be a recording as a data: URI.
 const LONGEST_STRING = 500
 
-/** Credits in JSON, as a number; a credit is a US dollar. */
-const toCredits = (micro: number): number => micro / 1_000_000
 const iso = (date: Date): string => date.toISOString()
 const isoOrNull = (date: Date | null): string | null => date && iso(date)
 
 export const describeAccount = (account: Account): AccountAnswer => ({
   id: account.id,
   name: account.name,
-  credits: toCredits(account.balanceMicro),
-  held: toCredits(account.heldMicro),
+  credits: creditsFromMicro(account.balanceMicro),
+  held: creditsFromMicro(account.heldMicro),
   retention: account.retention,
   result_ttl_hours: account.resultTtlHours,
   suspended_at: isoOrNull(account.suspendedAt),
@@ -59,8 +58,8 @@ export const describeJob = (job: JobSummary): JobAnswer => ({
   max_attempts: job.maxAttempts,
   model: job.model,
   worker: job.workerId,
-  held: toCredits(job.holdMicro),
-  cost: toCredits(job.chargedMicro),
+  held: creditsFromMicro(job.holdMicro),
+  cost: creditsFromMicro(job.chargedMicro),
   audio_seconds: job.audioSeconds,
   error: job.errorMessage,
   code: job.errorCode as JobAnswer['code'],

@@ -1,6 +1,7 @@
 // Usage as a report: the days asked for, rows with names, and their total.
 import { listAccounts } from '../billing/accounts.ts'
 import { listApiKeys } from '../billing/api-keys.ts'
+import { creditsFromMicro } from '../billing/prices.ts'
 import type { UsageReport } from '../contract/usage.ts'
 import { AppError } from '../errors.ts'
 import { findUsage, totalUsage, type Usage, type UsageGroup } from '../jobs/usage.ts'
@@ -55,5 +56,5 @@ const describe = ({ requests, failed, characters, audioSeconds, costMicro }: Usa
   failed,
   characters,
   audio_seconds: Math.round(audioSeconds * 1000) / 1000,
-  cost: costMicro / 1_000_000,
+  cost: creditsFromMicro(costMicro),
 })

@@ -5,6 +5,11 @@ export function microFromCredits(credits: number): number {
   return Math.round(credits * 1_000_000)
 }
 
+/** The other way round: credits as JSON has them, a number. */
+export function creditsFromMicro(micro: number): number {
+  return micro / 1_000_000
+}
+
 /**
  * The price of speaking `text`, rounded up to a whole micro-dollar. A character is a Unicode code point, so an emoji of one code point
  * counts once, and what is typed as `é` costs the same on every keyboard that composes it.

@@ -1,15 +1,12 @@
 // Finished speech → response headers and the JSON description that v1 and polls share.
 import type { FastifyReply } from 'fastify'
-import { formatCredits } from '../billing/prices.ts'
+import { creditsFromMicro, formatCredits } from '../billing/prices.ts'
 import type { CompletedRequest } from '../contract/requests.ts'
 import { formatOf } from '../contract/speech.ts'
 import type { Speech, Timings } from '../synthesis/speech.ts'
 
 const MAX_IGNORED_NAMES = 20
 const MAX_IGNORED_NAME_LENGTH = 64
-
-/** Credits in JSON, as a number; a credit is a US dollar. */
-export const toCredits = (micro: number): number => micro / 1_000_000
 
 export interface FinishedSpeech {
   readonly requestId: string
@@ -45,8 +42,8 @@ export function describeFinished(speech: FinishedSpeech, publicBase: string): Co
       inference_time: inferenceSeconds(speech.timings),
       queue_time: roundToMillisecond(speech.timings.queueSeconds),
       total_time: roundToMillisecond(speech.timings.totalSeconds),
-      cost: toCredits(speech.costMicro),
-      ...(speech.remainingMicro === undefined ? {} : { remaining_credits: toCredits(speech.remainingMicro) }),
+      cost: creditsFromMicro(speech.costMicro),
+      ...(speech.remainingMicro === undefined ? {} : { remaining_credits: creditsFromMicro(speech.remainingMicro) }),
     },
     expires_at: speech.expiresAt.toISOString(),
   }

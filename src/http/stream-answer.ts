@@ -2,13 +2,13 @@
 import { Readable } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { formatCredits } from '../billing/prices.ts'
+import { creditsFromMicro, formatCredits } from '../billing/prices.ts'
 import { AppError, describeError, type ErrorCode, invariant } from '../errors.ts'
 import type { SpeechRequest, SpeechStream, StreamHead, StreamTotals } from '../synthesis/speech.ts'
 import { CallerGone, watchCaller } from './caller-gone.ts'
 import { forgetWhenSent } from './forget-when-sent.ts'
 import type { Services } from './services.ts'
-import { inferenceSeconds, roundToMillisecond, setIgnoredParameters, toCredits } from './speech-answer.ts'
+import { inferenceSeconds, roundToMillisecond, setIgnoredParameters } from './speech-answer.ts'
 
 /** How an error looks in the event that ends a broken stream. */
 export type DescribeError = (error: { readonly message: string; readonly code: ErrorCode }) => object
@@ -158,8 +158,8 @@ function describeDone(head: StreamHead, totals: StreamTotals): Event {
     content_type: head.mediaType,
     duration: roundToMillisecond(totals.audioSeconds),
     sample_rate: totals.sampleRate,
-    cost: toCredits(totals.costMicro),
-    remaining_credits: toCredits(totals.remainingMicro),
+    cost: creditsFromMicro(totals.costMicro),
+    remaining_credits: creditsFromMicro(totals.remainingMicro),
     timings: {
       queue: roundToMillisecond(timings.queueSeconds),
       first_audio: roundToMillisecond(head.firstAudioSeconds),

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AudioTags } from '../audio/encode/tags.ts'
 import { FORMAT_FACTS } from '../audio/formats.ts'
+import { creditsFromMicro } from '../billing/prices.ts'
 import type { Engine, EngineInfo, GuardFired, Piece, Voice } from '../engine/engine.ts'
 import { EngineResting } from '../engine/engine-handle.ts'
 import { AppError, describeError, invariant } from '../errors.ts'
@@ -115,7 +116,7 @@ async function performJob(deps: PerformDeps, job: ClaimedJob, lease: JobLease, s
     await blobs.delete(blobKey)
     return stopped(deps, job)
   }
-  metrics.creditsCharged.inc(job.holdMicro / 1e6)
+  metrics.creditsCharged.inc(creditsFromMicro(job.holdMicro))
   metrics.jobs.inc({ mode: job.mode, outcome: 'completed' })
 }
 
