@@ -24,6 +24,7 @@ export async function startChromium(): Promise<Browser> {
   assert.ok(executable)
   return chromium.launch({
     executablePath: executable,
+    env: { ...process.env, PULSE_RUNTIME_PATH: '/dev/null/pulse' }, // or it leaves a pulse-… folder behind; there is nothing to hear here
     args: [
       '--no-sandbox', // as root, in a container
       '--disable-dev-shm-usage',
