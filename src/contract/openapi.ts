@@ -1,7 +1,9 @@
 // The routes as an OpenAPI 3.1 document, from the same schemas that validate. docs/openapi.json is this, committed.
 import { z } from 'zod'
 import { ERRORS } from './errors.ts'
-import { errorsOf, HEADERS, REQUEST_HEADERS, ROUTES, type RouteContract, SCHEMAS, type SchemaName } from './routes.ts'
+import { errorsOf, HEADERS, REQUEST_HEADERS, type RouteContract } from './route.ts'
+import { ROUTES } from './routes.ts'
+import { SCHEMAS, type SchemaName } from './schemas.ts'
 
 type JsonObject = Record<string, unknown>
 

@@ -1,6 +1,6 @@
 // A schema as rows for a reader: name, type with default and range, description.
 import { z } from 'zod'
-import { SCHEMAS, type SchemaName } from './routes.ts'
+import { SCHEMAS, type SchemaName } from './schemas.ts'
 
 export interface Field {
   readonly name: string

@@ -1,6 +1,6 @@
 // Cross-origin rules. The API holds no cookies: its only credential is a key that a page must already know, so any origin may call it.
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { HEADERS } from '../contract/routes.ts'
+import { HEADERS } from '../contract/route.ts'
 
 const EXPOSED = Object.keys(HEADERS).join(', ')
 // `*` covers every request header but Authorization.

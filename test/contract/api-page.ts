@@ -1,6 +1,7 @@
 // docs/api.md: the routes for people who read in a repository; the running server has the same at /docs.
 import { ERRORS } from '../../src/contract/errors.ts'
-import { errorsOf, HEADERS, REQUEST_HEADERS, ROUTES, type RouteContract } from '../../src/contract/routes.ts'
+import { errorsOf, HEADERS, REQUEST_HEADERS, type RouteContract } from '../../src/contract/route.ts'
+import { ROUTES } from '../../src/contract/routes.ts'
 import { describeSchema, fieldsOf } from '../../src/contract/schema-facts.ts'
 
 export function apiPage(): string {

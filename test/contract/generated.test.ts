@@ -6,8 +6,8 @@ import { test } from 'node:test'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { packageRoot } from '../../src/config.ts'
 import { buildOpenApi } from '../../src/contract/openapi.ts'
-import { SCHEMAS, type SchemaName } from '../../src/contract/routes.ts'
 import { describeSchema } from '../../src/contract/schema-facts.ts'
+import { SCHEMAS, type SchemaName } from '../../src/contract/schemas.ts'
 import { generatedDocuments } from './generated-documents.ts'
 
 for (const { path: file, text } of generatedDocuments()) {

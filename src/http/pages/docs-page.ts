@@ -1,14 +1,9 @@
 // The API for people: one page made from the routes of the contract, with the reader's own address in every command.
 import { ERRORS } from '../../contract/errors.ts'
-import {
-  errorsOf,
-  HEADERS,
-  REQUEST_HEADERS,
-  ROUTES,
-  type RouteContract,
-  type SchemaName,
-} from '../../contract/routes.ts'
+import { errorsOf, HEADERS, REQUEST_HEADERS, type RouteContract } from '../../contract/route.ts'
+import { ROUTES } from '../../contract/routes.ts'
 import { describeSchema, fieldsOf } from '../../contract/schema-facts.ts'
+import type { SchemaName } from '../../contract/schemas.ts'
 import { ERROR_CODES } from '../../errors.ts'
 import { command, previewNotice } from './fragments.ts'
 import { html, type Markup, prose } from './html.ts'

@@ -1,0 +1,84 @@
+// Every schema that has a name in the OpenAPI document.
+import { z } from 'zod'
+import { creditsSchema } from './account.ts'
+import { ADMIN_SCHEMAS } from './admin.ts'
+import { errorBodySchema } from './errors.ts'
+import { OPENAI_SCHEMAS } from './openai.ts'
+import { provenanceRequestSchema, provenanceSchema } from './provenance.ts'
+import {
+  cancellationSchema,
+  completedRequestSchema,
+  completedStatusSchema,
+  failedRequestSchema,
+  pendingRequestSchema,
+  requestQuerySchema,
+  submittedRequestSchema,
+} from './requests.ts'
+import { asyncSpeechSchema, syncSpeechSchema } from './speech.ts'
+import { studioFactsSchema, studioSignInSchema } from './studio.ts'
+import { uploadedSchema, uploadSchema } from './uploads.ts'
+import { usageQuerySchema, usageSchema } from './usage.ts'
+import {
+  newVoiceSchema,
+  removedVoiceSchema,
+  voiceChangesSchema,
+  voiceListSchema,
+  voiceQuerySchema,
+  voiceSchema,
+} from './voices.ts'
+import {
+  createdWebhookSchema,
+  deliveryListSchema,
+  deliveryQuerySchema,
+  deliverySchema,
+  newWebhookSchema,
+  removedWebhookSchema,
+  rotatedSecretSchema,
+  webhookListSchema,
+  webhookSecretSchema,
+} from './webhooks.ts'
+
+const healthSchema = z
+  .object({ status: z.string() })
+  .meta({ description: 'The answer to a probe.', examples: [{ status: 'ok' }] })
+
+export const SCHEMAS = {
+  SpeechRequest: syncSpeechSchema,
+  AsyncSpeechRequest: asyncSpeechSchema,
+  SubmittedRequest: submittedRequestSchema,
+  CompletedStatus: completedStatusSchema,
+  CompletedRequest: completedRequestSchema,
+  PendingRequest: pendingRequestSchema,
+  FailedRequest: failedRequestSchema,
+  Cancellation: cancellationSchema,
+  RequestQuery: requestQuerySchema,
+  Credits: creditsSchema,
+  Upload: uploadSchema,
+  Uploaded: uploadedSchema,
+  ProvenanceRequest: provenanceRequestSchema,
+  Provenance: provenanceSchema,
+  NewVoice: newVoiceSchema,
+  Voice: voiceSchema,
+  VoiceChanges: voiceChangesSchema,
+  VoiceList: voiceListSchema,
+  VoiceQuery: voiceQuerySchema,
+  RemovedVoice: removedVoiceSchema,
+  NewWebhook: newWebhookSchema,
+  CreatedWebhook: createdWebhookSchema,
+  WebhookList: webhookListSchema,
+  RemovedWebhook: removedWebhookSchema,
+  WebhookSecret: webhookSecretSchema,
+  RotatedSecret: rotatedSecretSchema,
+  DeliveryQuery: deliveryQuerySchema,
+  Delivery: deliverySchema,
+  DeliveryList: deliveryListSchema,
+  Health: healthSchema,
+  StudioFacts: studioFactsSchema,
+  StudioSignIn: studioSignInSchema,
+  UsageQuery: usageQuerySchema,
+  Usage: usageSchema,
+  Error: errorBodySchema,
+  ...OPENAI_SCHEMAS,
+  ...ADMIN_SCHEMAS,
+} as const satisfies Record<string, z.ZodType>
+export type SchemaName = keyof typeof SCHEMAS
