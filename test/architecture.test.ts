@@ -6,6 +6,7 @@ import { test } from 'node:test'
 
 const ARROWS: Record<string, readonly string[]> = {
   contract: [],
+  client: ['contract'],
   audio: [],
   storage: [],
   outbound: [],
@@ -81,6 +82,18 @@ test('the studio knows types of the contract, and nothing else of the server', (
       if (!name?.startsWith('.') || !target.startsWith('..')) continue
       assert.ok(kind !== undefined && target.startsWith('../../src/contract/'), `${file}: ${statement}`)
     }
+  }
+})
+
+test('the client knows types of the contract and of zod, and nothing that a browser has not', () => {
+  for (const file of files.filter((name) => name.startsWith('client/'))) {
+    const source = readFileSync(path.join(src, file), 'utf8')
+    for (const [statement, kind, name = ''] of source.matchAll(/^(?:import|export) (type )?[^;]*? from '([^']+)'/gm)) {
+      assert.ok(name.startsWith('./') || kind !== undefined, `${file}: ${statement}`)
+      assert.ok(name.startsWith('./') || name.startsWith('../contract/') || name === 'zod', `${file}: ${statement}`)
+    }
+    assert.doesNotMatch(source, /^import '/m, file)
+    assert.doesNotMatch(source, /\b(process|Buffer|require|setImmediate)\b[.(]/, file)
   }
 })
 
