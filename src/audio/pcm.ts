@@ -13,6 +13,11 @@ export function toInt16(samples: Float32Array): Int16Array<ArrayBuffer> {
   return pcm
 }
 
+/** The inverse of toInt16(), exact. */
+export function fromInt16(pcm: Int16Array): Float32Array<ArrayBuffer> {
+  return Float32Array.from(pcm, (value) => value / FULL_SCALE)
+}
+
 /** Signed 16 bit → little-endian bytes, whatever the byte order of the machine. */
 export function toLittleEndian(pcm: Int16Array): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(pcm.length * 2)

@@ -5,6 +5,7 @@ import { ADMIN_SCHEMAS } from './admin.ts'
 import { errorBodySchema } from './errors.ts'
 import { OPENAI_SCHEMAS } from './openai.ts'
 import { provenanceRequestSchema, provenanceSchema } from './provenance.ts'
+import { requestAudioQuerySchema } from './request-audio.ts'
 import {
   cancellationSchema,
   completedRequestSchema,
@@ -52,6 +53,7 @@ export const SCHEMAS = {
   FailedRequest: failedRequestSchema,
   Cancellation: cancellationSchema,
   RequestQuery: requestQuerySchema,
+  RequestAudioQuery: requestAudioQuerySchema,
   Credits: creditsSchema,
   Upload: uploadSchema,
   Uploaded: uploadedSchema,

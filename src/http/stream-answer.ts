@@ -51,7 +51,7 @@ export async function answerStream(
  * the caller reads. After the first byte an error can no longer be answered: the connection is broken off, so that no client takes the part
  * for the whole; events end with one that says so.
  */
-async function sendStream(
+export async function sendStream(
   request: FastifyRequest,
   reply: FastifyReply,
   stream: SpeechStream,

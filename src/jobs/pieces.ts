@@ -40,7 +40,7 @@ export interface PieceCommit extends DonePiece {
 export async function commitPiece(db: Database, piece: PieceCommit): Promise<'committed' | 'cancel' | 'lost'> {
   invariant(Number.isSafeInteger(piece.chargeMicro) && piece.chargeMicro >= 0, `${piece.chargeMicro} is no charge`)
   const { id, leaseToken, index, chargeMicro } = piece
-  const statement = sql<{ id: string; stream: boolean }>`
+  const statement = sql<{ id: string }>`
     with job as (
       update jobs set
         charged_micro = charged_micro + ${chargeMicro}::bigint,
@@ -48,7 +48,7 @@ export async function commitPiece(db: Database, piece: PieceCommit): Promise<'co
       where id = ${id} and lease_token = ${leaseToken} and state = 'running' and not ${isUnwanted}
         and (stream or ${chargeMicro}::bigint = 0)
         and not exists (select from job_pieces where job_id = ${id} and index = ${index})
-      returning id, account_id, stream
+      returning id, account_id
     ), piece as (
       insert into job_pieces (job_id, index, blob_key, samples, sample_rate, guards, engine_seconds, charge_micro)
       select
@@ -62,12 +62,12 @@ export async function commitPiece(db: Database, piece: PieceCommit): Promise<'co
       update accounts set balance_micro = balance_micro - ${chargeMicro}::bigint, held_micro = held_micro - ${chargeMicro}::bigint
       from job where accounts.id = job.account_id and ${chargeMicro}::bigint > 0
     )
-    select id, stream from job
+    select id from job
   `
   return retryTransient(async () => {
     const row = (await statement.execute(db)).rows[0]
     if (!row) return findFate(db, piece)
-    if (row.stream) notifyChanged(db, id) // somebody may be waiting to send it
+    notifyChanged(db, id) // somebody may be waiting to send it
     return 'committed'
   })
 }

@@ -1,7 +1,7 @@
 // The mark that every file of ours carries in its container's metadata: that the speech is synthetic, which model, voice and seed made
 // it, and a signature by which this installation knows its own. Not a watermark: whoever strips the metadata strips the mark.
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
-import type { AudioTags } from '../audio/encode/tags.ts'
+import { type AudioTags, readInfoChunk } from '../audio/encode/tags.ts'
 import { version } from '../config.ts'
 import type { ModelName, Voice } from '../engine/engine.ts'
 
@@ -46,6 +46,12 @@ export function tagsOf(mark: Mark, secret: Uint8Array | undefined): AudioTags {
     comment: `Synthetic speech, made by ${PROGRAM} ${version}: ${fields} signature=${signature}`,
     more: { DIGITALSOURCETYPE: DIGITAL_SOURCE_TYPE },
   }
+}
+
+/** The tags of a WAV file of ours by what is before its samples, for the same sound in another container. */
+export function tagsOfWav(head: Uint8Array): AudioTags | undefined {
+  const found = readInfoChunk(head)
+  return found && { ...found, more: { DIGITALSOURCETYPE: DIGITAL_SOURCE_TYPE } }
 }
 
 /**

@@ -62,14 +62,14 @@ export function openStream(
   }
 }
 
-async function readTotals(db: Database, job: CompletedJob): Promise<StreamTotals> {
+export async function readTotals(db: Database, job: CompletedJob): Promise<StreamTotals> {
   const balance = await findBalance(db, job.accountId)
   const facts = job.result as SpeechFacts // perform-job.ts writes it with the job
   return { ...facts, costMicro: job.chargeMicro, remainingMicro: balance?.balanceMicro ?? 0 }
 }
 
 /** Whatever is not completed has sent a part of its speech, and nobody shall take that for the whole. */
-function requireCompleted(job: Job | undefined): CompletedJob {
+export function requireCompleted(job: Job | undefined): CompletedJob {
   if (job?.state === 'completed') return job
   if (job?.state === 'failed') throw failureOf(job)
   if (job?.state === 'queued' || job?.state === 'running') {

@@ -2,7 +2,7 @@
 // off the codec's delay and padding, and the decoded file is exactly as long as the samples were.
 import { createMp3Encoder } from 'wasm-media-encoders'
 import { invariant } from '../../errors.ts'
-import { concatBytes } from '../pcm.ts'
+import { concatBytes, fromInt16, toInt16 } from '../pcm.ts'
 import type { AudioEncoder } from './audio-encoder.ts'
 import { bytesPerFrame, crc16, type Mp3StreamFacts, mp3InfoFrame, samplesPerFrame } from './mp3-info-frame.ts'
 import { type AudioTags, id3Tag } from './tags.ts'
@@ -44,7 +44,8 @@ export class Mp3Encoder implements AudioEncoder {
 
   encode(samples: Float32Array): Uint8Array {
     this.#samples += samples.length
-    return this.#pass(this.#lame.encode([samples]))
+    // Of 16 bit, as every other format of ours: an output that is converted later has the bytes of one that was asked for.
+    return this.#pass(this.#lame.encode([fromInt16(toInt16(samples))]))
   }
 
   finish(): Uint8Array {

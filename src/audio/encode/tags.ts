@@ -18,6 +18,17 @@ export function infoChunk(tags: AudioTags): Buffer {
   return Buffer.concat([latin1('LIST'), uint32LE(content.length), content])
 }
 
+/** What infoChunk() wrote, out of the head of a WAV file; undefined: there is none. */
+export function readInfoChunk(head: Uint8Array): Pick<AudioTags, 'encoder' | 'comment'> | undefined {
+  const bytes = Buffer.from(head.buffer, head.byteOffset, head.byteLength)
+  const field = (name: string): string | undefined => {
+    const at = bytes.indexOf(name, 0, 'latin1')
+    return at < 0 ? undefined : bytes.toString('utf8', at + 8, at + 7 + bytes.readUInt32LE(at + 4)) // without its zero
+  }
+  const [encoder, comment] = [field('ISFT'), field('ICMT')]
+  return encoder === undefined || comment === undefined ? undefined : { encoder, comment }
+}
+
 /** Ends in a zero and is padded to an even length, the padding not counted. */
 function infoField(name: string, text: string): Buffer {
   const value = Buffer.concat([utf8(text), Buffer.alloc(1)])

@@ -9,6 +9,7 @@ import { findModel, listAudioVoices, listModels, speakOpenAI } from './openai.ts
 import { alive, ready, showMetrics } from './operations.ts'
 import { showDocs, showOpenApi } from './pages.ts'
 import { findProvenance } from './provenance.ts'
+import { findAudio } from './request-audio.ts'
 import { findRequest, findResult, findStatus } from './requests.ts'
 import { speak } from './speak.ts'
 import { showStudio, showStudioFacts, showStudioFile, signInToStudio } from './studio.ts'
@@ -34,6 +35,7 @@ export function buildHandlers(services: Services): Handlers {
     findStatus: findStatus(services),
     findResult: findResult(services),
     cancelRequest: cancelRequest(services),
+    findAudio: findAudio(services),
     findRequest: findRequest(services),
     downloadOutput: downloadOutput(services),
     findCredits: findCredits(services),
