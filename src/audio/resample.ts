@@ -11,7 +11,7 @@ const KAISER_BETA = 0.1102 * (ATTENUATION_DB - 8.7)
 // −120 dB, and an odd sample rate in a file cannot make us build a bank of 100 MB.
 const MAX_PHASES = 1024
 
-interface FilterBank {
+export interface FilterBank {
   /** Rows of `taps` coefficients, one row per phase and one more for interpolation; each row sums to 1. */
   readonly coefficients: Float32Array
   readonly phases: number
@@ -30,27 +30,39 @@ interface FilterBank {
  */
 export function resample(samples: Float32Array, fromHz: number, toHz: number): Float32Array<ArrayBuffer> {
   if (fromHz === toHz) return Float32Array.from(samples)
-  const divisor = greatestCommonDivisor(fromHz, toHz)
-  const up = toHz / divisor
-  const down = fromHz / divisor
-  const bank = designBank(Math.min(1, toHz / fromHz), Math.min(up, MAX_PHASES))
-  const { coefficients, phases, taps } = bank
-  const before = taps / 2 - 1
-  const padded = new Float32Array(samples.length + 2 * taps)
-  padded.set(samples, taps)
+  const { bank, up, down } = bankFor(fromHz, toHz)
+  const padded = new Float32Array(samples.length + 2 * bank.taps)
+  padded.set(samples, bank.taps)
   const output = new Float32Array(Math.ceil(samples.length * (toHz / fromHz)))
   for (let i = 0; i < output.length; i++) {
     const place = i * down // in units of 1 / up input samples: stays a whole number, so no rounding builds up
     const whole = Math.floor(place / up)
-    const phase = ((place - whole * up) / up) * phases
-    const row = Math.floor(phase + 1e-9)
-    const start = whole - before + taps
-    const value = dot(padded, start, coefficients, row * taps, taps)
-    const fraction = phase - row
-    output[i] =
-      fraction > 1e-9 ? value + fraction * (dot(padded, start, coefficients, (row + 1) * taps, taps) - value) : value
+    output[i] = filtered(padded, whole - bank.taps / 2 + 1 + bank.taps, (place - whole * up) / up, bank)
   }
   return output
+}
+
+/** One output: `taps` samples from `start` on; its place is `between` (0 to 1) past the sample at `start + taps / 2 − 1`. */
+export function filtered(
+  samples: Float32Array,
+  start: number,
+  between: number,
+  { coefficients, phases, taps }: FilterBank,
+): number {
+  const phase = between * phases
+  const row = Math.floor(phase + 1e-9)
+  const value = dot(samples, start, coefficients, row * taps, taps)
+  const fraction = phase - row
+  return fraction > 1e-9
+    ? value + fraction * (dot(samples, start, coefficients, (row + 1) * taps, taps) - value)
+    : value
+}
+
+/** The bank for a pair of rates, and the ratio in lowest terms. */
+export function bankFor(fromHz: number, toHz: number): { bank: FilterBank; up: number; down: number } {
+  const divisor = greatestCommonDivisor(fromHz, toHz)
+  const up = toHz / divisor
+  return { bank: designBank(Math.min(1, toHz / fromHz), Math.min(up, MAX_PHASES)), up, down: fromHz / divisor }
 }
 
 /** `ratio` is the lower of both rates over the input rate. */

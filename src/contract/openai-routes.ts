@@ -51,7 +51,12 @@ export const OPENAI_ROUTES = {
     curl: `curl "$BASE/v1/models" -H "authorization: Bearer $KEY"`,
     access: 'key',
     errorShape: 'openai',
-    responses: { 200: { description: 'The names.', json: ['OpenAIModelList'] } },
+    responses: {
+      200: {
+        description: 'The names; with `xi-api-key`, in ElevenLabs’ shape.',
+        json: ['OpenAIModelList', 'ElevenLabsModels'],
+      },
+    },
     errors: [],
   },
   findModel: {
@@ -68,10 +73,21 @@ export const OPENAI_ROUTES = {
     method: 'GET',
     path: '/v1/audio/voices',
     summary: 'List the voices that `voice` may name',
+    description: 'Without a key, the built-in ones: some clients ask so.',
     curl: `curl "$BASE/v1/audio/voices" -H "authorization: Bearer $KEY"`,
-    access: 'key',
+    access: 'anyone',
     errorShape: 'openai',
     responses: { 200: { description: 'The voices.', json: ['OpenAIVoiceList'] } },
+    errors: ['invalid_api_key', 'forbidden'],
+  },
+  listAudioModels: {
+    method: 'GET',
+    path: '/v1/audio/models',
+    summary: 'List the model names that are answered, for clients that ask here',
+    curl: `curl "$BASE/v1/audio/models"`,
+    access: 'anyone',
+    errorShape: 'openai',
+    responses: { 200: { description: 'The names.', json: ['AudioModelList'] } },
     errors: [],
   },
 } as const

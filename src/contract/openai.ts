@@ -105,6 +105,10 @@ const audioVoicesSchema = z
     examples: [{ voices: [{ id: 'ada', name: 'Ada', is_builtin: true }] }],
   })
 
+const audioModelsSchema = z
+  .object({ models: z.array(z.object({ id: z.string() })) })
+  .meta({ description: 'The names that `model` may have.', examples: [{ models: [{ id: 'tts-1' }] }] })
+
 const openAIErrorSchema = z
   .object({
     error: z.object({
@@ -139,6 +143,7 @@ export const OPENAI_SCHEMAS = {
   OpenAIModel: modelSchema,
   OpenAIModelList: modelListSchema,
   OpenAIVoiceList: audioVoicesSchema,
+  AudioModelList: audioModelsSchema,
   OpenAIError: openAIErrorSchema,
 } as const
 

@@ -34,6 +34,12 @@ export function buildOpenApi(version: string, serverUrl: string): JsonObject {
       securitySchemes: {
         apiKey: { type: 'apiKey', in: 'header', name: 'x-api-key', description: 'Counts if both are sent.' },
         bearer: { type: 'http', scheme: 'bearer', description: 'The same key, for clients that send it this way.' },
+        elevenLabs: {
+          type: 'apiKey',
+          in: 'header',
+          name: 'xi-api-key',
+          description: 'As ElevenLabs’ clients send it.',
+        },
         operator: { type: 'http', scheme: 'bearer', description: 'The setting ADMIN_TOKEN.' },
       },
     },
@@ -57,7 +63,7 @@ function operation(operationId: string, route: RouteContract): JsonObject {
     })),
   ]
   const security = {
-    key: [{ apiKey: [] }, { bearer: [] }],
+    key: [{ apiKey: [] }, { bearer: [] }, { elevenLabs: [] }],
     operator: [{}, { operator: [] }],
     admin: [{ operator: [] }],
     anyone: [],
@@ -125,6 +131,8 @@ function successes(route: RouteContract): JsonObject {
   )
 }
 
+const ERROR_SCHEMAS = { ours: 'Error', openai: 'OpenAIError', elevenlabs: 'ElevenLabsError' } as const
+
 /** One response per status; its description lists the codes behind it. */
 function failures(route: RouteContract): JsonObject {
   const codes = errorsOf(route)
@@ -138,7 +146,7 @@ function failures(route: RouteContract): JsonObject {
           .map((code) => `\`${code}\`: ${ERRORS[code].when}`)
           .join('\n\n'),
         headers: { 'x-request-id': { $ref: '#/components/headers/x-request-id' } },
-        content: { 'application/json': { schema: reference(route.errorShape === 'openai' ? 'OpenAIError' : 'Error') } },
+        content: { 'application/json': { schema: reference(ERROR_SCHEMAS[route.errorShape ?? 'ours']) } },
       },
     ]),
   )

@@ -22,8 +22,8 @@ export interface RouteContract {
   readonly access: 'key' | 'operator' | 'admin' | 'anyone'
   /** Each call takes one request from the key's limit for this route, or for all routes with this word. */
   readonly rateLimited?: true | 'speech'
-  /** Errors look as clients of OpenAI's API expect them. */
-  readonly errorShape?: 'openai'
+  /** Errors look as clients of that API expect them. */
+  readonly errorShape?: 'openai' | 'elevenlabs'
   /** Called by programs that run the server and by browsers, not by clients of the API. */
   readonly undocumented?: true
   /** A command that works as it stands, in a folder with a `voice.wav`, once the variables in it are set. */

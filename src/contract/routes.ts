@@ -2,6 +2,7 @@
 
 import { ACCOUNT_ROUTES } from './account-routes.ts'
 import { ADMIN_ROUTES } from './admin-routes.ts'
+import { ELEVENLABS_ROUTES } from './elevenlabs-routes.ts'
 import { FILE_ROUTES } from './file-routes.ts'
 import { OPENAI_ROUTES } from './openai-routes.ts'
 import { REQUEST_AUDIO_ROUTES } from './request-audio-routes.ts'
@@ -20,6 +21,7 @@ export const ROUTES = {
   ...WEBHOOK_ROUTES,
   ...SERVICE_ROUTES,
   ...OPENAI_ROUTES,
+  ...ELEVENLABS_ROUTES,
   ...ADMIN_ROUTES,
 } as const satisfies Record<string, RouteContract>
 

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { creditsSchema } from './account.ts'
 import { ADMIN_SCHEMAS } from './admin.ts'
+import { ELEVENLABS_SCHEMAS } from './elevenlabs.ts'
 import { errorBodySchema } from './errors.ts'
 import { OPENAI_SCHEMAS } from './openai.ts'
 import { provenanceRequestSchema, provenanceSchema } from './provenance.ts'
@@ -81,6 +82,7 @@ export const SCHEMAS = {
   Usage: usageSchema,
   Error: errorBodySchema,
   ...OPENAI_SCHEMAS,
+  ...ELEVENLABS_SCHEMAS,
   ...ADMIN_SCHEMAS,
 } as const satisfies Record<string, z.ZodType>
 export type SchemaName = keyof typeof SCHEMAS

@@ -21,6 +21,13 @@ export function formatOf(mediaType: string): OutputFormat | undefined {
   return formatNames.find((format) => OUTPUT_FORMATS[format].some((known) => known === mediaType))
 }
 
+/** Of bare telephone audio, which only some routes make. */
+const TELEPHONE_EXTENSIONS: Readonly<Record<string, string>> = { 'audio/basic': 'ulaw', 'audio/x-alaw-basic': 'alaw' }
+
+/** How the name of an output of this type ends, without the dot. */
+export const extensionOf = (mediaType: string): string | undefined =>
+  formatOf(mediaType) ?? TELEPHONE_EXTENSIONS[mediaType]
+
 /** JSON knows no larger integer that every client writes and reads alike. */
 const SAFE = Number.MAX_SAFE_INTEGER
 

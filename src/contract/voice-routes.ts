@@ -20,10 +20,12 @@ export const VOICE_ROUTES = {
     method: 'GET',
     path: '/v1/voices',
     summary: 'List the voices you can speak with',
+    description:
+      'Whoever sends the key as `xi-api-key`, as clients of ElevenLabs’ API do, gets all of them at once, in that API’s shape.',
     curl: `curl "$BASE/v1/voices" -H "x-api-key: $KEY"`,
     access: 'key',
     query: 'VoiceQuery',
-    responses: { 200: { description: 'A page of them.', json: ['VoiceList'] } },
+    responses: { 200: { description: 'A page of them.', json: ['VoiceList', 'ElevenLabsVoices'] } },
     errors: [],
   },
   findVoice: {
@@ -32,7 +34,9 @@ export const VOICE_ROUTES = {
     summary: 'Look up a voice',
     curl: `curl "$BASE/v1/voices/$VOICE_ID" -H "x-api-key: $KEY"`,
     access: 'key',
-    responses: { 200: { description: 'The voice.', json: ['Voice'] } },
+    responses: {
+      200: { description: 'The voice; with `xi-api-key`, in ElevenLabs’ shape.', json: ['Voice', 'ElevenLabsVoice'] },
+    },
     errors: ['not_found'],
   },
   changeVoice: {
@@ -77,7 +81,12 @@ export const VOICE_ROUTES = {
       'No request can name it from now on. Requests that wait or run with it are still spoken; with the last of them the recording is gone.',
     curl: `curl -X DELETE "$BASE/v1/voices/$VOICE_ID" -H "x-api-key: $KEY"`,
     access: 'key',
-    responses: { 200: { description: 'It is deleted.', json: ['RemovedVoice'] } },
+    responses: {
+      200: {
+        description: 'It is deleted; with `xi-api-key`, in ElevenLabs’ shape.',
+        json: ['RemovedVoice', 'RemovedElevenLabsVoice'],
+      },
+    },
     errors: ['not_found'],
   },
 } as const satisfies Record<string, RouteContract>

@@ -14,10 +14,17 @@ export async function requireApiKey(db: Database, request: FastifyRequest): Prom
   request.caller = caller
 }
 
-/** `x-api-key` counts if both headers are sent. A key has no known form: it is looked up as it is. */
+/** For routes that anybody may call and that know more for somebody: as `requireApiKey`, but without a key nothing happens. */
+export async function takeApiKey(db: Database, request: FastifyRequest): Promise<void> {
+  if (readApiKey(request) !== undefined) await requireApiKey(db, request)
+}
+
+/** `x-api-key` counts if several headers are sent, then `xi-api-key`, which clients of ElevenLabs' API send. A key has no known form: it is looked up as it is. */
 function readApiKey(request: FastifyRequest): string | undefined {
-  const fromHeader = request.headers['x-api-key']
-  if (typeof fromHeader === 'string' && fromHeader !== '') return fromHeader
+  for (const name of ['x-api-key', 'xi-api-key']) {
+    const fromHeader = request.headers[name]
+    if (typeof fromHeader === 'string' && fromHeader !== '') return fromHeader
+  }
   return readBearer(request)
 }
 

@@ -4,6 +4,7 @@ import type { Config } from '../config.ts'
 import { ERRORS, type ErrorBody, KNOWN_TEXTS } from '../contract/errors.ts'
 import { AppError, describeError, type ErrorCode } from '../errors.ts'
 import { CallerGone } from './caller-gone.ts'
+import { elevenLabsErrorBody, isElevenLabsClient } from './elevenlabs-error.ts'
 import { openAIErrorBody } from './openai-error.ts'
 
 /** What Fastify throws on behalf of a caller, in our words. Whatever is not listed is our fault. */
@@ -31,8 +32,14 @@ export function answerError(error: unknown, request: FastifyRequest, reply: Fast
   }
   const requestId = refusal.requestId ?? request.id
   reply.header('x-request-id', requestId).header('cache-control', 'no-store')
-  const isOpenAI = request.routeOptions?.config?.errorShape === 'openai'
-  reply.code(status).send(isOpenAI ? openAIErrorBody(refusal) : errorBody(refusal, requestId))
+  reply.code(status).send(shapeError(refusal, request, requestId))
+}
+
+/** As whoever asked reads it. */
+function shapeError(refusal: AppError, request: FastifyRequest, requestId: string): object {
+  const shape = isElevenLabsClient(request) ? 'elevenlabs' : request.routeOptions?.config?.errorShape
+  if (shape === 'elevenlabs') return elevenLabsErrorBody(refusal, requestId)
+  return shape === 'openai' ? openAIErrorBody(refusal) : errorBody(refusal, requestId)
 }
 
 export function errorBody(refusal: Pick<AppError, 'message' | 'code' | 'param'>, requestId: string): ErrorBody {

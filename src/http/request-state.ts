@@ -4,7 +4,7 @@ import type { Caller, Timings } from '../synthesis/speech.ts'
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** How errors look here; without it as everywhere. */
-    errorShape?: 'openai' | undefined
+    errorShape?: 'openai' | 'elevenlabs' | undefined
   }
   interface FastifyRequest {
     /** Set by authenticate.ts on routes that need a key. */

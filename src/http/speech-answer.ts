@@ -2,7 +2,7 @@
 import type { FastifyReply } from 'fastify'
 import { creditsFromMicro, formatCredits } from '../billing/prices.ts'
 import type { CompletedRequest } from '../contract/requests.ts'
-import { formatOf } from '../contract/speech.ts'
+import { extensionOf } from '../contract/speech.ts'
 import type { Speech, Timings } from '../synthesis/speech.ts'
 
 const MAX_IGNORED_NAMES = 20
@@ -23,7 +23,7 @@ export interface FinishedSpeech {
 
 /** `publicBase` is the base of the output's URL. */
 export function describeFinished(speech: FinishedSpeech, publicBase: string): CompletedRequest {
-  const extension = formatOf(speech.mediaType) ?? 'bin'
+  const extension = extensionOf(speech.mediaType) ?? 'bin'
   const url = `${publicBase}/outputs/${speech.outputToken}.${extension}`
   return {
     status: 'COMPLETED',

@@ -3,7 +3,6 @@
 import { randomInt } from 'node:crypto'
 import { encodeAudio } from '../audio/encode/encoder.ts'
 import type { AudioTags } from '../audio/encode/tags.ts'
-import type { AudioFormat } from '../audio/formats.ts'
 import { concatSamples } from '../audio/pcm.ts'
 import type { Engine, GuardFired, Voice } from '../engine/engine.ts'
 import { AppError } from '../errors.ts'
@@ -49,7 +48,7 @@ export async function generate(
     onProgress({ piecesDone: spoken.length, pieces: pieces.length, audioSeconds: sampleCount / sampleRate })
   }
   const tags = tagsOf({ model, voice: nameVoice(voice), seed }, undefined)
-  const { bytes, audioSeconds, guards, engineSeconds } = await joinPieces(spoken, sampleRate, request.format, tags)
+  const { bytes, audioSeconds, guards, engineSeconds } = await joinPieces(spoken, sampleRate, request, tags)
   return { bytes, facts: { model, seed, sampleRate, audioSeconds, guards }, engineSeconds }
 }
 
@@ -64,7 +63,7 @@ export interface JoinedPieces {
 export async function joinPieces(
   pieces: readonly Omit<SpokenPiece, 'index'>[],
   sampleRate: number,
-  format: AudioFormat,
+  { format, encoding }: Pick<SpeechRequest, 'format' | 'encoding'>,
   tags: AudioTags,
 ): Promise<JoinedPieces> {
   const samples = concatSamples(pieces.map((piece) => piece.samples))
@@ -72,7 +71,7 @@ export async function joinPieces(
     throw new AppError('invalid_parameter', 'text has nothing in it that can be spoken.', { param: 'text' })
   }
   return {
-    bytes: await encodeAudio(samples, sampleRate, format, tags),
+    bytes: await encodeAudio(samples, sampleRate, format, tags, encoding),
     audioSeconds: samples.length / sampleRate,
     guards: [...new Set(pieces.flatMap(({ guards }) => guards))],
     engineSeconds: pieces.reduce((total, { engineSeconds }) => total + engineSeconds, 0),

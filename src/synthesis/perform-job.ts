@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AudioTags } from '../audio/encode/tags.ts'
-import { FORMAT_FACTS } from '../audio/formats.ts'
+import { mediaTypeOf } from '../audio/formats.ts'
 import { creditsFromMicro } from '../billing/prices.ts'
 import type { Engine, EngineInfo, GuardFired, Piece, Voice } from '../engine/engine.ts'
 import { EngineResting } from '../engine/engine-handle.ts'
@@ -88,7 +88,7 @@ async function performJob(deps: PerformDeps, job: ClaimedJob, lease: JobLease, s
     if (!isLast && lease.shouldYield()) return stopped(deps, job)
   }
 
-  const { bytes, audioSeconds, guards, engineSeconds } = await joinPieces(spoken, info.sampleRate, request.format, tags)
+  const { bytes, audioSeconds, guards, engineSeconds } = await joinPieces(spoken, info.sampleRate, request, tags)
   const newSeconds = spoken.slice(made.length).reduce((total, piece) => total + piece.engineSeconds, 0)
   metrics.engineSeconds.inc(newSeconds)
   metrics.audioSeconds.inc(audioSeconds)
@@ -97,13 +97,13 @@ async function performJob(deps: PerformDeps, job: ClaimedJob, lease: JobLease, s
 
   const blobKey = makeOutputBlobKey(id)
   await blobs.put(blobKey, bytes)
-  const { mediaType } = FORMAT_FACTS[request.format]
+  const mediaType = mediaTypeOf(request.format, request.encoding)
   const sha256 = createHash('sha256').update(bytes).digest('hex')
   const totalSeconds = job.queuedSeconds + secondsSince(startedAt)
   const result: SpeechFacts = {
     model: info.model,
     seed: request.seed,
-    sampleRate: info.sampleRate,
+    sampleRate: request.encoding?.sampleRate ?? info.sampleRate,
     audioSeconds,
     guards,
     referenceWarnings: readWarnings(voice),

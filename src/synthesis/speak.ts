@@ -1,7 +1,7 @@
 // A paid request as its gateway sees it: submit, wait for whoever speaks it, read what has become of it. It never meets a worker: the
 // database and the blob store are all that is between them.
 import { setMaxListeners } from 'node:events'
-import { AUDIO_FORMATS, FORMAT_FACTS } from '../audio/formats.ts'
+import { formatOfMediaType } from '../audio/formats.ts'
 import { findBalance } from '../billing/accounts.ts'
 import type { Config } from '../config.ts'
 import { AppError, invariant } from '../errors.ts'
@@ -144,7 +144,7 @@ async function readSpeech({ db, blobs }: SpeakerDeps, job: CompletedJob, replaye
   const { output } = job
   const [bytes, balance] = await Promise.all([blobs.read(output.blobKey), findBalance(db, job.accountId)])
   if (!bytes) throw forgotten()
-  const format = AUDIO_FORMATS.find((name) => FORMAT_FACTS[name].mediaType === output.mediaType)
+  const format = formatOfMediaType(output.mediaType)
   invariant(format, `job ${job.id} has an output of type ${output.mediaType}`)
   const facts = job.result as SpeechFacts // perform-job.ts writes it with the job
   return {

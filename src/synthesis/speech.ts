@@ -1,5 +1,5 @@
 // What a caller of synthesis asks for and what comes back, in the words of the domain: no HTTP, no JSON, no SQL.
-import type { AudioFormat } from '../audio/formats.ts'
+import type { AudioFormat, Encoding } from '../audio/formats.ts'
 import type { GuardFired, ModelName, Sampling, Voice } from '../engine/engine.ts'
 import type { Retention } from '../jobs/job.ts'
 import type { ReferenceWarning } from './reference-warnings.ts'
@@ -27,6 +27,8 @@ export interface SpeechRequest {
   readonly seed: number
   readonly normLoudness: boolean
   readonly format: AudioFormat
+  /** Where the file is not the plain one of its format. */
+  readonly encoding?: Encoding | undefined
   /** `none`: what was asked for is forgotten when the work is done. Default: `normal`. */
   readonly retention?: Retention | undefined
   /** Same key and hash: the same result and one charge, however often it is sent. */

@@ -1,5 +1,5 @@
 // A request as its job keeps it: all that a worker needs to speak it, on whatever machine and however often.
-import { AUDIO_FORMATS, type AudioFormat } from '../audio/formats.ts'
+import { AUDIO_FORMATS, type AudioFormat, type Encoding } from '../audio/formats.ts'
 import type { Sampling } from '../engine/engine.ts'
 import { AppError, type ErrorCode, invariant } from '../errors.ts'
 import type { SpeechRequest } from './speech.ts'
@@ -13,11 +13,12 @@ export interface StoredRequest {
   readonly seed: number
   readonly normLoudness: boolean
   readonly format: AudioFormat
+  readonly encoding?: Encoding
 }
 
 /** `hasInput`: the recording is kept beside the request, as a blob. `seed` is neither 0 nor −1. */
 export function storeRequest(request: SpeechRequest, seed: number, hasInput: boolean): StoredRequest {
-  const { text, reference, sampling, normLoudness, format } = request
+  const { text, reference, sampling, normLoudness, format, encoding } = request
   return {
     text,
     ...(reference.kind === 'string' && !hasInput ? { reference: reference.value } : {}),
@@ -25,6 +26,7 @@ export function storeRequest(request: SpeechRequest, seed: number, hasInput: boo
     seed,
     normLoudness,
     format,
+    ...(encoding ? { encoding } : {}),
   }
 }
 

@@ -1,6 +1,6 @@
 // The file of a job that is still being spoken, made of its pieces as they come.
 import { encodeStream } from '../audio/encode/encoder.ts'
-import { FORMAT_FACTS } from '../audio/formats.ts'
+import { mediaTypeOf } from '../audio/formats.ts'
 import { findBalance } from '../billing/accounts.ts'
 import { AppError } from '../errors.ts'
 import type { CompletedJob, FailedJob, Job } from '../jobs/job.ts'
@@ -27,7 +27,7 @@ export function openStream(
   pieces: Pieces,
   askedAtMs: number,
 ): SpeechStream {
-  const { seed, format } = job.request as StoredRequest // submit-speech.ts writes it with the job
+  const { seed, format, encoding } = job.request as StoredRequest // submit-speech.ts writes it with the job
   const { model, sampleRate, tags } = first
   const { createdAt, startedAt } = first.job
   let ended: Job | undefined
@@ -43,17 +43,17 @@ export function openStream(
     }
   }
   async function* bytes(): AsyncGenerator<Uint8Array, StreamTotals, void> {
-    yield* encodeStream(samples(), sampleRate, format, tags)
+    yield* encodeStream(samples(), sampleRate, format, tags, encoding)
     return readTotals(db, requireCompleted(ended))
   }
   return {
     head: {
       requestId: job.id,
-      mediaType: FORMAT_FACTS[format].mediaType,
+      mediaType: mediaTypeOf(format, encoding),
       format,
       model,
       seed,
-      sampleRate,
+      sampleRate: encoding?.sampleRate ?? sampleRate,
       queueSeconds: startedAt ? Math.max(0, startedAt.getTime() - createdAt.getTime()) / 1000 : 0,
       firstAudioSeconds: (performance.now() - askedAtMs) / 1000,
       replayed: kind === 'same',

@@ -32,6 +32,16 @@ export const bytesPerFrame = ({ sampleRate, kilobitsPerSecond }: Mp3StreamFacts)
   (samplesPerFrame(sampleRate) * kilobitsPerSecond * 125) / sampleRate
 
 /**
+ * Below about 64 kbit/s a frame is too short for the tag, and LAME leaves it out as well: such a file begins and ends with up to two frames
+ * of silence more.
+ */
+export const hasRoomForInfo = (stream: Mp3StreamFacts): boolean =>
+  Math.floor(bytesPerFrame(stream)) >= infoAt(stream) + 147
+
+/** Past the header and the side information of a mono frame. */
+const infoAt = ({ sampleRate }: Mp3StreamFacts): number => 4 + (sampleRate < 32_000 ? 9 : 17)
+
+/**
  * Without totals it gives the delay alone: a stream starts at the right sample and ends up to two frames late, in
  * silence.
  */
@@ -39,7 +49,7 @@ export function mp3InfoFrame(stream: Mp3StreamFacts, totals: Mp3Totals | undefin
   const frame = Buffer.alloc(Math.floor(bytesPerFrame(stream)))
   frame.set(stream.header)
   frame[2] = (stream.header[2] ?? 0) & ~0x02 // no padding byte in this frame
-  let at = 4 + (stream.sampleRate < 32_000 ? 9 : 17) // past the side information of a mono frame, all zero: silence
+  let at = infoAt(stream) // the side information is all zero: silence
   at += frame.write('Info', at, 'latin1') // the name for constant bit rate; `Xing` is for variable
   at = frame.writeUInt32BE(totals ? FRAMES_AND_BYTES | TABLE_OF_CONTENTS : 0, at)
   if (totals) {

@@ -4,10 +4,18 @@ import { createMp3Encoder } from 'wasm-media-encoders'
 import { invariant } from '../../errors.ts'
 import { concatBytes, fromInt16, toInt16 } from '../pcm.ts'
 import type { AudioEncoder } from './audio-encoder.ts'
-import { bytesPerFrame, crc16, type Mp3StreamFacts, mp3InfoFrame, samplesPerFrame } from './mp3-info-frame.ts'
+import {
+  bytesPerFrame,
+  crc16,
+  hasRoomForInfo,
+  type Mp3StreamFacts,
+  mp3InfoFrame,
+  samplesPerFrame,
+} from './mp3-info-frame.ts'
 import { type AudioTags, id3Tag } from './tags.ts'
 
 const SAMPLE_RATES = [8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000] as const
+const BITRATES = [32, 48, 64, 96, 128, 192] as const
 // ENCDELAY of LAME's encoder.h: so many zeros it puts in front of the samples.
 const ENCODER_DELAY = 576
 const HEADER_BYTES = 4
@@ -25,13 +33,15 @@ export class Mp3Encoder implements AudioEncoder {
   #crc = 0
 
   /** `sampleRate` must be one that MP3 has: 8, 11.025, 12, 16, 22.05, 24, 32, 44.1 or 48 kHz. */
-  static async create(sampleRate: number, tags?: AudioTags): Promise<Mp3Encoder> {
+  static async create(sampleRate: number, tags?: AudioTags, kilobitsPerSecond?: number): Promise<Mp3Encoder> {
     const legalRate = SAMPLE_RATES.find((rate) => rate === sampleRate)
     invariant(legalRate, `MP3 has no sample rate of ${sampleRate} Hz`)
     // For speech near transparent; double where the rate is one of music.
-    const bitrate = sampleRate < 32_000 ? 64 : 128
+    const bitrate = kilobitsPerSecond ?? (sampleRate < 32_000 ? 64 : 128)
     const lame = await createMp3Encoder()
-    lame.configure({ sampleRate, outputSampleRate: legalRate, channels: 1, bitrate })
+    const legalBitrate = BITRATES.find((rate) => rate === bitrate)
+    invariant(legalBitrate, `there is no MP3 of ${bitrate} kbit/s here`)
+    lame.configure({ sampleRate, outputSampleRate: legalRate, channels: 1, bitrate: legalBitrate })
     return new Mp3Encoder(lame, sampleRate, bitrate, tags ? id3Tag(tags) : new Uint8Array())
   }
 
@@ -58,6 +68,7 @@ export class Mp3Encoder implements AudioEncoder {
     // gives the true count.
     const frames = Math.round(this.#bytes / bytesPerFrame(this.#stream))
     const padding = frames * samplesPerFrame(this.#sampleRate) - ENCODER_DELAY - this.#samples
+    if (!hasRoomForInfo(this.#stream)) return this.#id3
     return concatBytes([this.#id3, mp3InfoFrame(this.#stream, { frames, bytes: this.#bytes, padding, crc: this.#crc })])
   }
 
@@ -74,6 +85,7 @@ export class Mp3Encoder implements AudioEncoder {
       kilobitsPerSecond: this.#kilobitsPerSecond,
       encoderDelay: ENCODER_DELAY,
     }
+    if (!hasRoomForInfo(this.#stream)) return concatBytes([this.#id3, bytes])
     return concatBytes([this.#id3, mp3InfoFrame(this.#stream, undefined), bytes])
   }
 }

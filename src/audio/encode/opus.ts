@@ -35,11 +35,11 @@ export class OpusEncoder implements AudioEncoder {
   #headSent = false
 
   /** `sampleRate` must be one that Opus has: 8, 12, 16, 24 or 48 kHz. */
-  constructor(sampleRate: number, tags?: AudioTags) {
+  constructor(sampleRate: number, tags?: AudioTags, kilobitsPerSecond?: number) {
     const legalRate = SAMPLE_RATES.find((rate) => rate === sampleRate)
     invariant(legalRate, `Opus has no sample rate of ${sampleRate} Hz`)
     this.#opus = new Encoder({ channels: 1, sample_rate: legalRate, application: 'audio' })
-    this.#opus.bitrate = BITS_PER_SECOND
+    this.#opus.bitrate = kilobitsPerSecond ? kilobitsPerSecond * 1000 : BITS_PER_SECOND
     this.#opus.complexity = COMPLEXITY
     this.#sampleRate = sampleRate
     this.#tags = tags

@@ -1,5 +1,5 @@
 // GET /outputs/{file} and GET /assets/{file}: public files under unguessable names, gone when they expire.
-import { formatOf } from '../../contract/speech.ts'
+import { extensionOf } from '../../contract/speech.ts'
 import { uploadExtensionOf } from '../../contract/uploads.ts'
 import { findOutput } from '../../jobs/outputs.ts'
 import { findUpload } from '../../storage/uploads.ts'
@@ -13,7 +13,7 @@ export function downloadOutput(services: Services): Handler {
   return async (request, reply) => {
     const { token, extension } = readFileName(request.params)
     const output = await findOutput(db, token)
-    if (!output || formatOf(output.mediaType) !== extension) throw gone()
+    if (!output || extensionOf(output.mediaType) !== extension) throw gone()
     const isPassing = output.retention === 'none'
     if (isPassing) forgetWhenSent(services, request, reply, output.jobId)
     return sendFile(request, reply, blobs, {

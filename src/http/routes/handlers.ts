@@ -5,7 +5,17 @@ import { findCredits } from './account.ts'
 import { buildAdminHandlers } from './admin.ts'
 import { cancelRequest } from './cancel.ts'
 import { downloadOutput, downloadUpload } from './downloads.ts'
-import { findModel, listAudioVoices, listModels, speakOpenAI } from './openai.ts'
+import {
+  findElevenLabsVoice,
+  listElevenLabsModelsHandler,
+  listElevenLabsVoices,
+  removeElevenLabsVoice,
+  searchVoices,
+  speakElevenLabs,
+  streamElevenLabs,
+  unlessElevenLabs,
+} from './elevenlabs.ts'
+import { findModel, listAudioModels, listAudioVoices, listModels, speakOpenAI } from './openai.ts'
 import { alive, ready, showMetrics } from './operations.ts'
 import { showDocs, showOpenApi } from './pages.ts'
 import { findProvenance } from './provenance.ts'
@@ -44,12 +54,12 @@ export function buildHandlers(services: Services): Handlers {
     findProvenance: findProvenance(services),
     downloadUpload: downloadUpload(services),
     createVoice: createVoice(services),
-    listVoices: listVoices(services),
-    findVoice: findVoice(services),
+    listVoices: unlessElevenLabs(listVoices(services), listElevenLabsVoices(services)),
+    findVoice: unlessElevenLabs(findVoice(services), findElevenLabsVoice(services)),
     changeVoice: changeVoice(services),
     previewVoice: previewVoice(services),
     exportVoice: exportVoice(services),
-    deleteVoice: deleteVoice(services),
+    deleteVoice: unlessElevenLabs(deleteVoice(services), removeElevenLabsVoice(deleteVoice(services))),
     createWebhook: createWebhook(services),
     listWebhooks: listWebhooks(services),
     testWebhook: testWebhook(services),
@@ -66,9 +76,13 @@ export function buildHandlers(services: Services): Handlers {
     studioFacts: showStudioFacts(services),
     studioSignIn: signInToStudio(services),
     speakOpenAI: speakOpenAI(services),
-    listModels: listModels(),
+    listModels: unlessElevenLabs(listModels(), listElevenLabsModelsHandler()),
     findModel: findModel(),
     listAudioVoices: listAudioVoices(services),
+    listAudioModels: listAudioModels(),
+    speakElevenLabs: speakElevenLabs(services),
+    streamElevenLabs: streamElevenLabs(services),
+    searchVoices: searchVoices(services),
     alive: alive(),
     ready: ready(services),
     metrics: showMetrics(services),

@@ -11,10 +11,11 @@ import {
 } from '../../contract/openai.ts'
 import { AppError, invariant } from '../../errors.ts'
 import type { Database } from '../../storage/postgres.ts'
-import { listVoices } from '../../storage/stored-voices.ts'
-import { BUILT_IN_VOICES, DEFAULT_VOICE_ID, findBuiltInVoice } from '../../synthesis/built-in-voices.ts'
+import { BUILT_IN_VOICES } from '../../synthesis/built-in-voices.ts'
+import { takeApiKey } from '../authenticate.ts'
 import type { JsonBody } from '../body.ts'
 import { readIdempotencyKey } from '../idempotency.ts'
+import { findVoiceId, listOwnVoices } from '../named-voice.ts'
 import { openAIErrorBody } from '../openai-error.ts'
 import type { Handler } from '../routing.ts'
 import type { Services } from '../services.ts'
@@ -22,8 +23,6 @@ import { toSpeechRequest } from '../speech-request.ts'
 import { answerStream } from '../stream-answer.ts'
 import { validate } from '../validate.ts'
 
-/** More than anybody chooses from; an account has a limit of its own. */
-const MAX_LISTED = 1000
 /** When the model was published; their clients sort by it. */
 const CREATED = 1_765_756_800
 
@@ -42,7 +41,7 @@ export function speakOpenAI(services: Services): Handler {
         // `stream`: part of what an idempotency key stands for.
         body: Object.assign(sampling, {
           text: input,
-          reference_audio: `voice:${await findVoiceId(db, caller.accountId, voice)}`,
+          reference_audio: `voice:${await requireVoiceId(db, caller.accountId, voice)}`,
           stream: true,
         }),
         file: undefined,
@@ -74,18 +73,9 @@ function requireModel(model: string): void {
   throw new AppError('model_not_found', message, { param: 'model' })
 }
 
-/** By id, else by name, their own names last; case counts only where two voices differ in nothing else. */
-async function findVoiceId(db: Database, accountId: string, voice: OpenAISpeechBody['voice']): Promise<string> {
-  const wanted = (typeof voice === 'object' ? voice.id : (voice ?? '')).trim().replace(/^voice:/i, '')
-  if (wanted === '') return DEFAULT_VOICE_ID
-  const lower = wanted.toLowerCase()
-  if (findBuiltInVoice(lower)) return lower
-  const own = await listVoices(db, accountId, { limit: MAX_LISTED })
-  const found =
-    own.find(({ id }) => id === lower) ??
-    own.find(({ name }) => name === wanted) ??
-    own.find(({ name }) => name.toLowerCase() === lower)
-  const id = found?.id ?? (Object.hasOwn(OPENAI_VOICES, lower) ? OPENAI_VOICES[lower] : undefined)
+async function requireVoiceId(db: Database, accountId: string, voice: OpenAISpeechBody['voice']): Promise<string> {
+  const wanted = typeof voice === 'object' ? voice.id : (voice ?? '')
+  const id = await findVoiceId(db, accountId, wanted, OPENAI_VOICES)
   if (id !== undefined) return id
   const message = `There is no voice ${JSON.stringify(wanted.slice(0, 100))}; GET /v1/audio/voices lists those there are.`
   throw new AppError('invalid_parameter', message, { param: 'voice' })
@@ -112,9 +102,8 @@ export function findModel(): Handler {
 
 export function listAudioVoices({ db }: Services): Handler {
   return async (request): Promise<OpenAIVoiceListBody> => {
-    const { caller } = request
-    invariant(caller, 'voices belong to a caller')
-    const own = await listVoices(db, caller.accountId, { limit: MAX_LISTED })
+    await takeApiKey(db, request)
+    const own = request.caller ? await listOwnVoices(db, request.caller.accountId) : []
     return {
       voices: [
         ...own.map(({ id, name }) => ({ id, name, is_builtin: false })),
@@ -122,4 +111,9 @@ export function listAudioVoices({ db }: Services): Handler {
       ],
     }
   }
+}
+
+/** Where some clients look for them. */
+export function listAudioModels(): Handler {
+  return async () => ({ models: OPENAI_MODELS.map((id) => ({ id })) })
 }
