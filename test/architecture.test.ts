@@ -20,7 +20,7 @@ const ARROWS: Record<string, readonly string[]> = {
   http: ['contract', 'admin', 'synthesis', 'jobs', 'webhooks', 'billing', 'storage'],
   cli: ['contract', 'audio', 'storage', 'engine', 'compile', 'billing', 'jobs', 'admin', 'synthesis', 'http', 'main'],
 }
-const LEAVES = ['config', 'errors', 'log', 'metrics']
+const LEAVES = ['config', 'errors', 'log', 'metrics', 'processor-time']
 /** One door per foreign library: the only file (or folder, with a trailing slash) that may import it. */
 const DOORS: Record<string, string> = {
   'onnxruntime-node': 'engine/runtime/session.ts',

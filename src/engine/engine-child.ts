@@ -6,11 +6,13 @@ import type { Log } from '../log.ts'
 import type { AudioChunk, EngineInfo, Piece, ReferenceRecording, Voice } from './engine.ts'
 import { ENGINE_ENVIRONMENT } from './engine-environment.ts'
 import { type EngineStart, type FromEngine, fromFailure, type ToEngine } from './engine-messages.ts'
+import { createWatchdog } from './watchdog.ts'
 
 export interface EngineChildOptions {
   /** Path of the compiled entry. */
   readonly entry: string
   readonly start: EngineStart
+  /** Time in which the machine gives it no processor does not count, here and below. */
   readonly startTimeoutMs: number
   /** A process that answers no ping for this long while it has work is stuck in native code, and is killed. */
   readonly stuckAfterMs: number
@@ -34,8 +36,8 @@ export interface EngineChild {
 
 /** Between asking a process to go and killing it: only a native call can hold it longer. */
 const STOP_GRACE_MS = 2000
-/** Pings until a process counts as stuck. Counted, not timed: a suspended laptop must not kill its engine on waking up. */
-const PINGS_UNTIL_STUCK = 4
+/** The start is long, and to be given up in time. */
+const LOOKS_AT_THE_START = 20
 
 export function engineStopped(): AppError {
   return new AppError(
@@ -71,11 +73,13 @@ export function startEngineChild(options: EngineChildOptions): EngineChild {
     whyKilled ??= why
     child.kill('SIGKILL')
   }
-  const watchdog = createWatchdog(
-    options.stuckAfterMs,
-    () => send({ kind: 'ping' }),
-    () => kill('it stopped answering'),
-  )
+  const pid = child.pid ?? 0
+  const watchdog = createWatchdog({
+    pid,
+    patienceMs: options.stuckAfterMs,
+    ask: () => send({ kind: 'ping' }),
+    giveUp: () => kill('it stopped answering'),
+  })
   const begin = (call: Call): number => {
     const number = nextCall++
     calls.set(number, call)
@@ -89,7 +93,14 @@ export function startEngineChild(options: EngineChildOptions): EngineChild {
     options.onIdle()
   }
 
-  const startTimer = setTimeout(() => kill(`it did not start in ${options.startTimeoutMs} ms`), options.startTimeoutMs)
+  const start = createWatchdog({
+    pid,
+    patienceMs: options.startTimeoutMs,
+    looks: LOOKS_AT_THE_START,
+    ask: () => {},
+    giveUp: () => kill(`it did not start in ${options.startTimeoutMs} ms`),
+  })
+  start.watch()
   let onReady: (info: EngineInfo) => void = () => {}
   let onNeverReady: (error: Error) => void = () => {}
   const ready = new Promise<EngineInfo>((resolve, reject) => {
@@ -100,7 +111,7 @@ export function startEngineChild(options: EngineChildOptions): EngineChild {
   child.on('message', (message: FromEngine) => {
     watchdog.heard()
     if (message.kind === 'ready') {
-      clearTimeout(startTimer)
+      start.rest()
       onReady(message.info)
     } else if (message.kind !== 'pong') {
       calls.get(message.call)?.onMessage(message)
@@ -110,7 +121,7 @@ export function startEngineChild(options: EngineChildOptions): EngineChild {
   logOutput(child, log)
   const exited = new Promise<{ crashed: boolean; why: string }>((resolve) => {
     const onExit = (why: string): void => {
-      clearTimeout(startTimer)
+      start.rest()
       watchdog.rest()
       onNeverReady(engineStopped())
       const orphans = [...calls.values()]
@@ -123,7 +134,7 @@ export function startEngineChild(options: EngineChildOptions): EngineChild {
   })
 
   return {
-    pid: child.pid ?? 0,
+    pid,
     ready,
     exited,
     get busy() {
@@ -209,29 +220,6 @@ async function* synthesize(line: Line, piece: Piece, signal: AbortSignal): Async
   } finally {
     signal.removeEventListener('abort', stop)
     if (!signal.aborted) stop()
-  }
-}
-
-function createWatchdog(stuckAfterMs: number, ping: () => void, bite: () => void) {
-  let timer: NodeJS.Timeout | undefined
-  let unanswered = 0
-  return {
-    watch() {
-      if (timer) return
-      unanswered = 0
-      timer = setInterval(() => {
-        if (unanswered >= PINGS_UNTIL_STUCK) return bite()
-        unanswered++
-        ping()
-      }, stuckAfterMs / PINGS_UNTIL_STUCK)
-    },
-    heard() {
-      unanswered = 0
-    },
-    rest() {
-      clearInterval(timer)
-      timer = undefined
-    },
   }
 }
 

@@ -86,7 +86,8 @@ export async function cancelUnattendedJobs(db: Database, advisoryLock: number): 
     ), ${settlement}
     select asked.id from asked cross join (select count(*) from settled) as accounts
   `
-  const { rows } = await retryTransient(() => statement.execute(db))
+  // Not repeated: when the database is back after a while, those who wait shall be first.
+  const { rows } = await statement.execute(db)
   for (const { id } of rows) notifyChanged(db, id)
   return rows.length
 }

@@ -4,6 +4,7 @@ import { invariant } from '../errors.ts'
 import { newId } from '../storage/ids.ts'
 import type { Database } from '../storage/postgres.ts'
 import { retryTransient } from '../storage/transient.ts'
+import { violatedConstraint } from '../storage/violations.ts'
 import { isUnwanted } from './attendance.ts'
 import { notifyChanged } from './notify.ts'
 
@@ -65,11 +66,17 @@ export async function commitPiece(db: Database, piece: PieceCommit): Promise<'co
     select id from job
   `
   return retryTransient(async () => {
-    const row = (await statement.execute(db)).rows[0]
+    const row = (await statement.execute(db).catch(asSecond))?.rows[0]
     if (!row) return findFate(db, piece)
     notifyChanged(db, id) // somebody may be waiting to send it
     return 'committed'
   })
+}
+
+/** The answer to an earlier attempt was lost while it was still at work: two of them see no piece, and the schema lets one of them make it. */
+function asSecond(error: unknown): undefined {
+  const constraint = violatedConstraint(error)
+  if (constraint !== 'job_pieces_pkey' && constraint !== 'ledger_one_charge_per_output') throw error
 }
 
 /** Why a piece was not committed, or that an earlier attempt has done it whose answer was lost. */

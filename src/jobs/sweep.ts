@@ -24,6 +24,9 @@ const BATCH = 1000
 export const SWEEP_LOCK = 0x73776570
 // A blob is written moments before the row that names it.
 const ORPHAN_AFTER_MS = 3_600_000
+// As long as a lease, which a worker renews as often as it says that it is there.
+const SEEN_WITHIN = '15 seconds'
+const LIVING_GET = '10 seconds'
 const PIECES_KEPT_FOR = '10 minutes'
 
 export interface Requeued {
@@ -35,7 +38,7 @@ export interface Requeued {
 /**
  * Ends the leases that have run out, because their process died or lost the database: the job waits again, a little longer after each
  * attempt (1 s, 2 s, 4 s … 30 s), has failed when its attempts are used up, or is cancelled where that was asked for. Tells those who wait.
- * One process at a time: two could otherwise lock the same accounts in opposite order.
+ * A worker that was seen a moment ago lives and can still renew what it has let run out: it gets ten seconds for it. One process at a time: two could otherwise lock the same accounts in opposite order.
  */
 export async function requeueAbandonedJobs(db: Database): Promise<readonly Requeued[]> {
   const statement = sql<Requeued>`
@@ -44,6 +47,9 @@ export async function requeueAbandonedJobs(db: Database): Promise<readonly Reque
     ), abandoned as materialized (
       select id from jobs
       where state = 'running' and lease_until < now() and (select yes from alone)
+        and (lease_until < now() - ${LIVING_GET}::interval or not exists (
+          select from workers where workers.id = jobs.worker_id and seen_at > now() - ${SEEN_WITHIN}::interval
+        ))
       order by lease_until limit ${BATCH}
       for update skip locked
     ), swept as (
@@ -55,7 +61,8 @@ export async function requeueAbandonedJobs(db: Database): Promise<readonly Reque
     ), ${settlement}
     select id, mode, state from swept cross join (select count(*) from settled) as accounts
   `
-  const { rows } = await retryTransient(() => statement.execute(db))
+  // Not repeated: when the database is back after a while, those who live shall be first.
+  const { rows } = await statement.execute(db)
   for (const { id, mode, state } of rows) {
     if (state === 'queued') notifyQueued(db, mode)
     notifyChanged(db, id)

@@ -4,21 +4,11 @@ import { removeUnusedRateLimits } from '../billing/rate-limit.ts'
 import type { Log } from '../log.ts'
 import type { Blobs } from '../storage/blobs.ts'
 import type { Database } from '../storage/postgres.ts'
-import { cancelUnattendedJobs } from './attendance.ts'
-import {
-  type Requeued,
-  removeDeletedVoices,
-  removeExpired,
-  removeInputs,
-  removeOldPieces,
-  removeOrphanBlobs,
-  requeueAbandonedJobs,
-  SWEEP_LOCK,
-} from './sweep.ts'
+import { createLeaseSweep, LEASE_SWEEP_EVERY_MS } from './lease-sweep.ts'
+import { removeDeletedVoices, removeExpired, removeInputs, removeOldPieces, removeOrphanBlobs } from './sweep.ts'
 import { removeGoneWorkers } from './workers.ts'
 
-// Callers wait for abandoned jobs; nobody waits for the rest.
-const ABANDONED_EVERY_MS = 5_000
+// Nobody waits for it.
 const REST_EVERY_MS = 15 * 60_000
 
 /** Disposing waits for the sweep at work. A sweep that fails is logged, and the next one is on time. */
@@ -31,19 +21,8 @@ export function startSweeper(db: Database, blobs: Blobs, log: Log): AsyncDisposa
     }
   }
   const loops = [
-    repeat(ABANDONED_EVERY_MS, async () => {
-      const jobs = await requeueAbandonedJobs(db)
-      const count = (state: Requeued['state']) => jobs.filter((job) => job.state === state).length
-      if (jobs.length > 0) {
-        log.warn(
-          { requeued: count('queued'), failed: count('failed'), cancelled: count('cancelled') },
-          'ended the leases of jobs whose process is gone',
-        )
-      }
-      const unattended = await cancelUnattendedJobs(db, SWEEP_LOCK)
-      if (unattended > 0) log.warn({ cancelled: unattended }, 'cancelled requests whose server is gone')
-    }),
-    repeat(ABANDONED_EVERY_MS, async () => {
+    repeat(LEASE_SWEEP_EVERY_MS, createLeaseSweep(db, log)),
+    repeat(LEASE_SWEEP_EVERY_MS, async () => {
       await removeInputs(db, blobs)
       await removeDeletedVoices(db, blobs)
     }),

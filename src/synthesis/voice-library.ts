@@ -10,7 +10,7 @@ import type { Blobs } from '../storage/blobs.ts'
 import type { Database } from '../storage/postgres.ts'
 import { addVoice, findSameVoice, type NewStoredVoice, type StoredVoice } from '../storage/stored-voices.ts'
 import { type ReferenceDeps, rejectReference, resolveReference } from './reference-audio.ts'
-import { REFERENCE_DEADLINE_MS } from './reference-recording.ts'
+import { REFERENCE_CPU_MS } from './reference-recording.ts'
 import type { ReferenceSource } from './speech.ts'
 
 export interface VoiceLibraryDeps {
@@ -69,7 +69,7 @@ function keepVoiceFile(file: Uint8Array): Kept {
 }
 
 async function keepExcerpt(file: Uint8Array, maxSeconds: number, signal: AbortSignal): Promise<Kept> {
-  const limits = { maxSeconds, deadlineMs: REFERENCE_DEADLINE_MS, sampleRate: KEPT_SAMPLE_RATE }
+  const limits = { maxSeconds, cpuMs: REFERENCE_CPU_MS, sampleRate: KEPT_SAMPLE_RATE }
   const { recording, check, place } = await decodeExcerpt(file, limits, signal).catch((error: unknown) => {
     throw error instanceof AudioInputError ? rejectReference(error.message, error) : error
   })

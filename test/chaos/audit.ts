@@ -76,7 +76,7 @@ const isPostgresOf = (database: VictimDatabase, command: string): boolean =>
 function hurry(db: Database): AsyncDisposable {
   const over = new AbortController()
   const statements = [
-    sql`update jobs set lease_until = now() where state = 'running'`,
+    sql`update jobs set lease_until = now() - interval '1 minute' where state = 'running'`,
     sql`update jobs set run_at = now() where state = 'queued' and run_at > now()`,
     sql`update webhook_deliveries set due_at = now() where state = 'pending' and lease_token is null and due_at > now()`,
   ]

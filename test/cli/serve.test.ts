@@ -41,7 +41,7 @@ async function stop({ child }: Serving, signal: NodeJS.Signals): Promise<number 
 }
 
 const recordingOf = (bytes: Uint8Array) =>
-  decodeAudio(bytes, { maxSeconds: 60, deadlineMs: 20_000 }, new AbortController().signal)
+  decodeAudio(bytes, { maxSeconds: 60, cpuMs: 20_000 }, new AbortController().signal)
 
 const pitchOf = async (bytes: Uint8Array): Promise<number> => {
   const { samples, sampleRate } = await recordingOf(bytes)

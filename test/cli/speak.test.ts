@@ -11,7 +11,7 @@ after(() => rm(folder, { recursive: true }))
 const environment = { XDG_CACHE_HOME: path.join(folder, 'cache') }
 const speak = (args: readonly string[], input?: string) => runCommand(['speak', ...args], environment, input)
 const secondsOf = async (bytes: Uint8Array): Promise<number> => {
-  const { samples, sampleRate } = await decodeAudio(bytes, { maxSeconds: 60, deadlineMs: 20_000 }, AbortSignal.any([]))
+  const { samples, sampleRate } = await decodeAudio(bytes, { maxSeconds: 60, cpuMs: 20_000 }, AbortSignal.any([]))
   return samples.length / sampleRate
 }
 

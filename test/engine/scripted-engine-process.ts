@@ -32,6 +32,12 @@ async function* act(piece: Piece, signal: AbortSignal): AsyncGenerator<AudioChun
   if (word === 'bug') throw new Error('a tensor has the wrong shape')
   if (word === 'refuse') throw new AppError('invalid_parameter', 'Say it in English.', { param: 'text' })
   while (word === 'loop') chunksMade += 0
+  if (word === 'compute') {
+    const usedMs = () => (process.cpuUsage().user + process.cpuUsage().system) / 1000
+    for (const until = usedMs() + Number(count); usedMs() < until; );
+    yield { samples: Float32Array.of(Number(count)), guards: [] }
+    return
+  }
   for (let i = 0; i < Number(count); i++) {
     await new Promise<void>((resolve) => setImmediate(resolve))
     signal.throwIfAborted()

@@ -45,7 +45,7 @@ process.on('message', (request: MoneyRequest) => {
 })
 process.send?.('ready')
 for (;;) {
-  await requeueAbandonedJobs(db).catch(() => {}) // the database is being restarted; the next one is soon
+  await retryTransient(() => requeueAbandonedJobs(db)).catch(() => {}) // the database is being restarted; the next one is soon
   await sleep(100)
 }
 

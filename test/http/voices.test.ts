@@ -77,7 +77,7 @@ test('a recording becomes a voice that can be shown, played, exported and spoken
   const preview = await send('GET', `/v1/voices/${voice.id}/preview`)
   assert.deepEqual([preview.statusCode, preview.headers['content-type']], [200, 'audio/flac'])
   assert.match(String(preview.headers['cache-control']), /private/)
-  const limits = { maxSeconds: 60, deadlineMs: 60_000 }
+  const limits = { maxSeconds: 60, cpuMs: 60_000 }
   const { recording, check } = await decodeAndCheck(preview.rawPayload, limits, never)
   assert.deepEqual([recording.sampleRate, check.seconds, check.problems], [24_000, 7, []])
   const exported = await send('GET', `/v1/voices/${voice.id}/export`)

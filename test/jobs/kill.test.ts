@@ -164,7 +164,7 @@ const pick = <T>(from: readonly T[]): T | undefined => from[Math.floor(Math.rand
 async function settle(db: Database): Promise<void> {
   const isOpen = () => db.selectFrom('jobs').select('id').where('state', '=', 'running').executeTakeFirst()
   while (await retryTransient(isOpen)) {
-    await requeueAbandonedJobs(db)
+    await retryTransient(() => requeueAbandonedJobs(db))
     await sleep(50)
   }
 }

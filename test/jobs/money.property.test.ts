@@ -10,6 +10,7 @@ import { AppError } from '../../src/errors.ts'
 import { completeJob, failJob } from '../../src/jobs/finish.ts'
 import { removeExpired, requeueAbandonedJobs } from '../../src/jobs/sweep.ts'
 import { createFileBlobs } from '../../src/storage/file-blobs.ts'
+import { retryTransient } from '../../src/storage/transient.ts'
 import { makeAccount, makeJob, makeOutput, type TestAccount } from '../harness/accounts.ts'
 import { openTestDatabase } from '../harness/database.ts'
 import { auditMoney } from '../harness/money-audit.ts'
@@ -75,7 +76,7 @@ async function take(step: Step, expected: Expected): Promise<void> {
       await sql`update jobs set expires_at = now() where id = ${started?.newJob.id ?? ''}`.execute(db)
       return
     case 'sweep':
-      await requeueAbandonedJobs(db)
+      await retryTransient(() => requeueAbandonedJobs(db))
       await removeExpired(db, blobs)
       return
     case 'grant':
@@ -146,7 +147,7 @@ test('in any order of submits, completions, failures, lost leases, sweeps, expir
       }
       // In the end every job that is still open is given up, and nothing is held any more.
       await sql`update jobs set lease_until = now() - interval '1 second' where state = 'running'`.execute(db)
-      await requeueAbandonedJobs(db)
+      await retryTransient(() => requeueAbandonedJobs(db))
       await check(expected)
       for (const { accountId } of accounts) assert.equal((await findBalance(db, accountId))?.heldMicro, 0)
     }),

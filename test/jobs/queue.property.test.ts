@@ -17,6 +17,7 @@ import { submitJob } from '../../src/jobs/submit.ts'
 import { removeExpired, requeueAbandonedJobs } from '../../src/jobs/sweep.ts'
 import { createFileBlobs } from '../../src/storage/file-blobs.ts'
 import { newId } from '../../src/storage/ids.ts'
+import { retryTransient } from '../../src/storage/transient.ts'
 import { makeAccount, makeOutput, makeQueuedJob, type TestAccount } from '../harness/accounts.ts'
 import { openTestDatabase } from '../harness/database.ts'
 import { auditMoney } from '../harness/money-audit.ts'
@@ -100,7 +101,7 @@ async function take(step: Step, { accounts, submitted, claimed }: Known): Promis
       return
     }
     case 'sweep':
-      await requeueAbandonedJobs(db)
+      await retryTransient(() => requeueAbandonedJobs(db))
       await sql`update jobs set run_at = now() where run_at > now()`.execute(db)
       await removeExpired(db, blobs)
       return
@@ -163,7 +164,7 @@ test('in any order of what clients, workers and sweepers do, the money, the even
       // In the end everything is cancelled, and nothing is held any more.
       for (const id of known.submitted) await cancelJob(db, undefined, id)
       await sql`update jobs set lease_until = now() - interval '1 second' where state = 'running'`.execute(db)
-      await requeueAbandonedJobs(db)
+      await retryTransient(() => requeueAbandonedJobs(db))
       assert.deepEqual(await auditMoney(db, blobs), [])
       for (const { accountId } of accounts) assert.equal((await findBalance(db, accountId))?.heldMicro, 0)
     }),

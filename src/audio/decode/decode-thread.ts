@@ -1,6 +1,7 @@
-// Worker thread entry: takes one untrusted file, answers once, and ends.
+// Worker thread entry: takes one untrusted file, says that it has begun, answers once, and ends.
 import { parentPort, workerData } from 'node:worker_threads'
 import { invariant } from '../../errors.ts'
+import { nameThisThread } from '../../processor-time.ts'
 import { AudioInputError, type AudioInputReason } from '../audio-input-error.ts'
 import { chooseExcerpt } from '../excerpt.ts'
 import { checkRecording, type RecordingCheck } from '../recording-check.ts'
@@ -20,6 +21,12 @@ export interface DecodeTask {
   readonly bytes: Uint8Array<ArrayBuffer>
   readonly maxSeconds: number
   readonly wish: DecodeWish
+}
+
+/** Sent first: by this name its processor time can be asked for; undefined where the system does not tell. */
+export interface ThreadBegun {
+  readonly kind: 'begun'
+  readonly name: string | undefined
 }
 
 export type DecodeAnswer =
@@ -47,7 +54,10 @@ function capWebAssemblyMemory(): void {
 
 invariant(parentPort, 'the decode thread was not started as a thread')
 capWebAssemblyMemory()
+parentPort.postMessage({ kind: 'begun', name: nameThisThread() } satisfies ThreadBegun)
 const answer = await answerTo(workerData)
+// Lives until it is ended, so that its processor time can still be asked for.
+parentPort.on('message', () => {})
 parentPort.postMessage(answer, answer.kind === 'recording' ? [answer.recording.samples.buffer] : [])
 
 async function answerTo({ bytes, maxSeconds, wish }: DecodeTask): Promise<DecodeAnswer> {

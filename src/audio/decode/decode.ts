@@ -1,20 +1,21 @@
-// Untrusted bytes → a recording. Every file is opened in a thread of its own, which is ended at the deadline whatever
-// it is doing.
+// Untrusted bytes → a recording. Every file is opened in a thread of its own, which is ended, whatever it is doing, when it
+// has had the processor time that a file may cost.
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { invariant } from '../../errors.ts'
+import { readProcessCpuMs, readThreadCpuMs } from '../../processor-time.ts'
 import { AudioInputError } from '../audio-input-error.ts'
 import type { Recording } from '../recording.ts'
 import type { RecordingCheck } from '../recording-check.ts'
-import type { DecodeAnswer, DecodeTask, DecodeWish, ExcerptPlace } from './decode-thread.ts'
+import type { Container } from './container.ts'
+import type { DecodeAnswer, DecodeTask, DecodeWish, ExcerptPlace, ThreadBegun } from './decode-thread.ts'
 import { convertToWav } from './ffmpeg.ts'
 import { Places } from './places.ts'
+import { type Budget, type CpuClock, estimateCpu, type ProcessorBudget, startBudget } from './processor-budget.ts'
 
-export interface DecodeLimits {
+export interface DecodeLimits extends Budget {
   /** Longer recordings are refused. */
   readonly maxSeconds: number
-  /** From the start of the work, not of the wait for a thread. */
-  readonly deadlineMs: number
 }
 
 type Answered = Exclude<DecodeAnswer, { kind: 'refusal' }>
@@ -29,11 +30,12 @@ const MAX_THREADS = 4
 const threadFile = fileURLToPath(new URL('./decode-thread.js', import.meta.url))
 
 const places = new Places(MAX_THREADS)
+let threadsAtWork = 0
 
 /**
  * Decodes WAV, MP3, FLAC, Ogg (Vorbis, Opus, FLAC) and WebM/Matroska, and by an installed FFmpeg MP4/M4A, AAC, AIFF,
- * AMR and WMA. `bytes` stay the caller's. Throws AudioInputError for anything wrong with them; on abort throws the
- * signal's reason.
+ * AMR and WMA. `bytes` stay the caller's. Throws AudioInputError for anything wrong with them, AppError `unavailable`
+ * where there is no processor to decode them with; on abort throws the signal's reason.
  */
 export async function decodeAudio(bytes: Uint8Array, limits: DecodeLimits, signal: AbortSignal): Promise<Recording> {
   return (await decodeInThread(bytes, limits, 'recording', signal)).recording
@@ -67,36 +69,34 @@ export async function decodeExcerpt(
 
 async function decodeInThread(
   bytes: Uint8Array,
-  { maxSeconds, deadlineMs }: DecodeLimits,
+  { maxSeconds, ...limits }: DecodeLimits,
   wish: DecodeWish,
   signal: AbortSignal,
 ): Promise<Decoded> {
   using _place = await places.take(signal)
   signal.throwIfAborted()
-  // Not AbortSignal.any(): on Node 20 what listens to such a signal stays in memory until it is aborted, mostly for ever.
-  const stop = new AbortController()
-  const onAbort = () => stop.abort(signal.reason)
-  signal.addEventListener('abort', onAbort)
-  const timer = setTimeout(() => stop.abort(tooSlow()), deadlineMs)
-  try {
-    // Copied, because a thread takes its bytes over: the caller still needs them, and they may be a part of a larger
-    // buffer.
-    const answer = await askThread({ bytes: Uint8Array.from(bytes), maxSeconds, wish }, stop.signal)
-    if (answer.kind === 'recording') return answer
-    const wav = await convertToWav(bytes, answer.container, maxSeconds, stop.signal)
-    const converted = await askThread({ bytes: wav, maxSeconds, wish }, stop.signal)
-    invariant(converted.kind === 'recording', 'FFmpeg was asked for WAV and gave something else')
-    return { ...converted, recording: { ...converted.recording, container: answer.container.name } }
-  } finally {
-    clearTimeout(timer)
-    signal.removeEventListener('abort', onAbort)
-  }
+  using budget = startBudget(limits, signal)
+  // Copied, because a thread takes its bytes over: the caller still needs them, and they may be a part of a larger
+  // buffer.
+  const answer = await askThread({ bytes: Uint8Array.from(bytes), maxSeconds, wish }, budget)
+  if (answer.kind === 'recording') return answer
+  const wav = await convert(bytes, answer.container, maxSeconds, budget)
+  const converted = await askThread({ bytes: wav, maxSeconds, wish }, budget)
+  invariant(converted.kind === 'recording', 'FFmpeg was asked for WAV and gave something else')
+  return { ...converted, recording: { ...converted.recording, container: answer.container.name } }
 }
 
-const tooSlow = () =>
-  new AudioInputError('too_slow', 'The recording takes too long to decode; shorten it or send it as WAV.')
+async function convert(bytes: Uint8Array, container: Container, maxSeconds: number, budget: ProcessorBudget) {
+  let ffmpeg: number | undefined
+  using _charge = budget.charge(() => (ffmpeg === undefined ? undefined : readProcessCpuMs(ffmpeg)))
+  const onStart = (pid: number) => {
+    ffmpeg = pid
+  }
+  return await convertToWav(bytes, container, maxSeconds, budget.signal, { onStart })
+}
 
-async function askThread(task: DecodeTask, stop: AbortSignal): Promise<Answered> {
+async function askThread(task: DecodeTask, budget: ProcessorBudget): Promise<Answered> {
+  const stop = budget.signal
   stop.throwIfAborted()
   const thread = new Worker(threadFile, {
     workerData: task,
@@ -106,19 +106,28 @@ async function askThread(task: DecodeTask, stop: AbortSignal): Promise<Answered>
     stdout: true,
     stderr: true,
   })
+  let clock: CpuClock = () => undefined
+  threadsAtWork++
+  using _charge = budget.charge(() => clock())
   try {
     const answer = await new Promise<DecodeAnswer>((resolve, reject) => {
-      thread.once('message', resolve)
+      thread.on('message', (message: ThreadBegun | DecodeAnswer) => {
+        if (message.kind !== 'begun') return resolve(message)
+        const { name } = message
+        clock = name === undefined ? estimateCpu(() => threadsAtWork) : () => readThreadCpuMs(name)
+      })
       thread.once('error', reject)
       thread.once('exit', () => reject(new Error('The decode thread ended without an answer. This is a bug.')))
       stop.addEventListener('abort', () => reject(stop.reason), { once: true })
     })
+    budget.settle()
     if (answer.kind === 'refusal') throw new AudioInputError(answer.reason, answer.message)
     return answer
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY')) throw error
     throw new AudioInputError('corrupt', 'The recording is damaged and cannot be decoded.', { cause: error })
   } finally {
+    threadsAtWork--
     await thread.terminate()
   }
 }

@@ -23,10 +23,11 @@ export async function convertToWav(
   container: Container,
   maxSeconds: number,
   signal: AbortSignal,
-  command = 'ffmpeg',
+  { command = 'ffmpeg', onStart = (_pid: number): void => {} } = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
   signal.throwIfAborted()
   const child = spawn(command, ffmpegArguments(container, maxSeconds), { signal, killSignal: 'SIGKILL' })
+  if (child.pid !== undefined) onStart(child.pid)
   // It may close its input before it has read all of it; its exit code tells whether that was right.
   child.stdin.on('error', () => {})
   child.stdin.end(bytes)

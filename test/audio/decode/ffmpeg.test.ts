@@ -14,7 +14,7 @@ import { encodeAudio } from '../../../src/audio/encode/encoder.ts'
 import { type Signal, speechLike } from '../../harness/signals.ts'
 
 const RATE = 24_000
-const LIMITS = { maxSeconds: 20, deadlineMs: 60_000 }
+const LIMITS = { maxSeconds: 20, cpuMs: 60_000 }
 const MP4: Container = { name: 'mp4', reader: 'ffmpeg', demuxer: 'mov' }
 const never = new AbortController().signal
 const skip = spawnSync('ffmpeg', ['-version']).status === 0 ? false : 'no ffmpeg on PATH'
@@ -95,7 +95,7 @@ test('a playlist that names another file is not followed', { skip }, async () =>
 
 test('without FFmpeg the refusal names what works, and what to install', async () => {
   await assert.rejects(
-    convertToWav(Buffer.from('bytes'), MP4, 20, never, 'ffmpeg-that-nobody-has'),
+    convertToWav(Buffer.from('bytes'), MP4, 20, never, { command: 'ffmpeg-that-nobody-has' }),
     refusedAs(
       'unsupported',
       /^Recordings in mp4 .* Send WAV, MP3, FLAC or Ogg, or put `ffmpeg` on the server's PATH\.$/,
@@ -113,7 +113,7 @@ async function command(name: string, script: string): Promise<string> {
 test('a child that writes without end is killed when it has written what a recording may hold', async () => {
   // A full pipe answers EAGAIN where it does not block.
   const endless = await command('endless', `for (;;) try { require('fs').writeSync(1, Buffer.alloc(65536)) } catch {}`)
-  await assert.rejects(convertToWav(new Uint8Array(), MP4, 20, never, endless), refusedAs('too_long'))
+  await assert.rejects(convertToWav(new Uint8Array(), MP4, 20, never, { command: endless }), refusedAs('too_long'))
 })
 
 test('a child that hangs is killed on abort, with the reason of the abort', async () => {
@@ -125,7 +125,10 @@ test('a child that hangs is killed on abort, with the reason of the abort', asyn
   )
   const leaving = new AbortController()
   const reason = new Error('the client left')
-  const converting = assert.rejects(convertToWav(new Uint8Array(10_000_000), MP4, 20, leaving.signal, hanging), reason)
+  const converting = assert.rejects(
+    convertToWav(new Uint8Array(10_000_000), MP4, 20, leaving.signal, { command: hanging }),
+    reason,
+  )
   const pid = await readPid(pidFile)
   leaving.abort(reason)
   await converting
