@@ -6,12 +6,10 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { bootstrapAccount } from './billing/bootstrap.ts'
 import { microFromCredits } from './billing/prices.ts'
-import { type Config, modelDirOf, userCacheDir, version } from './config.ts'
-import { DEFAULT_VOICE_FILE, openBundle } from './engine/bundle.ts'
-import { chooseEngine, type EngineWish } from './engine/choose-engine.ts'
+import { type Config, version } from './config.ts'
+import { chooseEngine } from './engine/choose-engine.ts'
 import type { Engine, ModelName } from './engine/engine.ts'
-import { createEngineHandle, type EngineHandle } from './engine/engine-handle.ts'
-import type { EngineStart } from './engine/engine-messages.ts'
+import type { EngineHandle } from './engine/engine-handle.ts'
 import { buildApp } from './http/app.ts'
 import { describeEnded } from './http/describe-ended.ts'
 import { configuredPublicUrl } from './http/public-url.ts'
@@ -23,20 +21,23 @@ import { startWorker } from './jobs/worker.ts'
 import { findWorkers } from './jobs/workers.ts'
 import type { Log } from './log.ts'
 import { createMetrics, type Metrics, watchQueue, watchWorker } from './metrics.ts'
-import { createFetcher, type Fetcher } from './outbound/guarded-fetch.ts'
 import type { Blobs } from './storage/blobs.ts'
 import { type DatabaseKind, startDatabase } from './storage/database.ts'
 import { openBlobs } from './storage/open-blobs.ts'
 import type { Database } from './storage/postgres.ts'
 import { findSecret } from './storage/secrets.ts'
 import { BUNDLED_VOICE_FILE } from './synthesis/built-in-voices.ts'
+import {
+  createEngine,
+  createReferenceFetcher,
+  createVoicesOf,
+  engineWish,
+  findDefaultVoice,
+} from './synthesis/open-engine.ts'
 import { createTask } from './synthesis/perform-job.ts'
 import { createRequests } from './synthesis/requests.ts'
 import { createSpeaker } from './synthesis/speak.ts'
-import type { Voices } from './synthesis/speech.ts'
-import { type StoredReferences, storedReferences } from './synthesis/stored-references.ts'
-import { createVoiceCache } from './synthesis/voice-cache.ts'
-import { createVoices } from './synthesis/voices.ts'
+import { storedReferences } from './synthesis/stored-references.ts'
 import { createWebhookPoster } from './webhooks/attempt.ts'
 import { type Deliverer, startDeliverer } from './webhooks/deliverer.ts'
 
@@ -257,86 +258,6 @@ const databaseAnswers = (db: Database): Promise<boolean> =>
     ),
     delay(READY_CHECK_TIMEOUT_MS, false, { ref: false }),
   ])
-
-const NOTHING_STORED: StoredReferences = { readUpload: async () => undefined, readVoice: async () => undefined }
-
-/** What `speak` on the command line needs of the above: no database, no accounts. */
-export async function openLocalVoices(
-  config: Config,
-  log: Log,
-): Promise<AsyncDisposable & { readonly engine: Engine; readonly voices: Voices }> {
-  const metrics = createMetrics()
-  const start = await chooseEngine(engineWish(config))
-  const defaultVoiceFile = await findDefaultVoice(start)
-  const engine = createEngine(start, config, log, metrics)
-  const ours = { ...config, DATA_DIR: userCacheDir }
-  const voices = createVoicesOf({ config: ours, log, metrics, engine, defaultVoiceFile }, NOTHING_STORED)
-  return { engine, voices, [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose]() }
-}
-
-const engineWish = (config: Config): EngineWish => ({
-  model: config.MODEL,
-  modelDir: modelDirOf(config),
-  threads: config.ENGINE_THREADS,
-})
-
-const createEngine = (start: EngineStart, config: Config, log: Log, metrics: Metrics): EngineHandle =>
-  createEngineHandle({
-    start,
-    idleSeconds: config.ENGINE_IDLE_SECONDS,
-    onStart: () => metrics.engineStarts.inc(),
-    onCrash: () => metrics.engineCrashes.inc(),
-    log,
-  })
-
-/** The voice that came with the model, or else the bundled recording. */
-async function findDefaultVoice(start: EngineStart): Promise<string> {
-  if (start.model === 'preview') return BUNDLED_VOICE_FILE
-  const bundle = await openBundle(start.folder)
-  const has = bundle.manifest.files.some(({ name }) => name === DEFAULT_VOICE_FILE)
-  return has ? bundle.path(DEFAULT_VOICE_FILE) : BUNDLED_VOICE_FILE
-}
-
-interface VoiceParts {
-  readonly config: Config
-  readonly log: Log
-  readonly metrics: Metrics
-  readonly engine: Engine
-  readonly defaultVoiceFile: string
-}
-
-function createVoicesOf(
-  { config, log, metrics, engine, defaultVoiceFile }: VoiceParts,
-  stored: StoredReferences,
-): Voices {
-  const folder = path.join(path.resolve(config.DATA_DIR), 'voices')
-  return createVoices({
-    engine,
-    maxReferenceSeconds: config.MAX_REFERENCE_SECONDS,
-    cache: createVoiceCache({
-      folder,
-      memoryBytes: config.VOICE_CACHE_MB * 2 ** 20,
-      diskBytes: config.VOICE_CACHE_DISK_MB * 2 ** 20,
-      metrics,
-      log,
-    }),
-    references: {
-      fetcher: createReferenceFetcher(config),
-      maxBytes: config.MAX_BODY_MB * 2 ** 20,
-      ...stored,
-      defaultVoiceFile,
-    },
-  })
-}
-
-/** What fetches the recordings that callers name by URL. */
-export const createReferenceFetcher = (config: Config): Fetcher =>
-  createFetcher({
-    allowHttp: config.REFERENCE_ALLOW_HTTP,
-    allowPrivate: config.REFERENCE_ALLOW_PRIVATE,
-    timeoutMs: config.REFERENCE_FETCH_TIMEOUT_SECONDS * 1000,
-    maxBytes: config.MAX_BODY_MB * 2 ** 20,
-  })
 
 function urlOf({ address, port }: AddressInfo): string {
   const host =

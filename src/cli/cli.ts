@@ -13,6 +13,7 @@ import { creditsCommand } from './commands/credits.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { jobsCommand } from './commands/jobs.ts'
 import { keysCommand } from './commands/keys.ts'
+import { mcpCommand } from './commands/mcp.ts'
 import { pullCommand } from './commands/pull.ts'
 import { serveCommand } from './commands/serve.ts'
 import { speakCommand } from './commands/speak.ts'
@@ -31,6 +32,7 @@ Examples:
   $ chatterbox speak "Hi there." --voice me.wav -o hi.wav   in the voice of a recording
   $ chatterbox voices encode me.wav -o me.safetensors       a recording encoded once, for --voice
   $ cat story.txt | chatterbox speak --voice me.wav | ffplay -
+  $ chatterbox mcp                                          speech as a tool of an assistant
   $ chatterbox pull turbo                                   download and compile Chatterbox-Turbo
   $ chatterbox keys create "mobile app"                     an API key, shown once
   $ chatterbox backup /backups/monday                       database and outputs, beside a running server
@@ -52,6 +54,7 @@ for (const command of [
   workerCommand,
   speakCommand,
   voicesCommand,
+  mcpCommand,
   pullCommand,
   compileCommand,
   accountsCommand,

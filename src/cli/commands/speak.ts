@@ -1,13 +1,11 @@
 // `chatterbox speak`: text in, a sound file out. No server, no account, no database.
 import { writeFile } from 'node:fs/promises'
-import path from 'node:path'
 import { text as readText } from 'node:stream/consumers'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { AUDIO_FORMATS, type AudioFormat } from '../../audio/formats.ts'
 import { readConfig } from '../../config.ts'
+import { formatOf, openEngine } from '../../library/library.ts'
 import { createLog } from '../../log.ts'
-import { openLocalVoices } from '../../main.ts'
-import { speakLocally } from '../../synthesis/local-speaker.ts'
 import { createProgressBar } from '../progress-bar.ts'
 import { readReference } from '../reference-argument.ts'
 import { UsageError } from '../usage-error.ts'
@@ -65,7 +63,7 @@ async function speak(argument: string | undefined, options: SpeakOptions): Promi
   const text = argument ?? (await textFromStandardInput())
   if (text.trim() === '') throw new UsageError('There is no text to speak.')
   const output = options.output ?? (process.stdout.isTTY ? 'speech.wav' : '-')
-  const format = options.format ?? formatOf(output)
+  const format = options.format ?? (output === '-' ? 'wav' : formatOf(output))
 
   const config = readConfig()
   const quiet = options.quiet === true
@@ -73,26 +71,23 @@ async function speak(argument: string | undefined, options: SpeakOptions): Promi
   const interrupted = new AbortController()
   process.once('SIGINT', () => interrupted.abort(new UsageError('Interrupted; nothing was written.')))
 
-  await using local = await openLocalVoices(config, createLog({ ...config, LOG_LEVEL: 'error' }))
-  const speech = await speakLocally(
-    {
-      text,
-      reference: options.voice === undefined ? { kind: 'default' } : await readReference('--voice', options.voice),
-      sampling: {
-        temperature: options.temperature,
-        topP: options.topP,
-        topK: options.topK,
-        minP: options.minP,
-        repetitionPenalty: options.repetitionPenalty,
-      },
+  await using engine = await openEngine(config, createLog({ ...config, LOG_LEVEL: 'error' }))
+  const speech = await engine
+    .render(text, {
+      voice: options.voice === undefined ? undefined : await readVoice(options.voice),
+      temperature: options.temperature,
+      top_p: options.topP,
+      top_k: options.topK,
+      min_p: options.minP,
+      repetition_penalty: options.repetitionPenalty,
       seed: options.seed,
-      normLoudness: options.normLoudness,
+      norm_loudness: options.normLoudness,
       format,
-    },
-    local,
-    (progress) => bar.update(progress.piecesDone / progress.pieces, `${progress.audioSeconds.toFixed(1)} s of audio`),
-    interrupted.signal,
-  ).finally(() => bar.close())
+      onProgress: (progress) =>
+        bar.update(progress.piecesDone / progress.pieces, `${progress.audioSeconds.toFixed(1)} s of audio`),
+      signal: interrupted.signal,
+    })
+    .finally(() => bar.close())
 
   if (output === '-') await writeAll(process.stdout, speech.bytes)
   else await writeFile(output, speech.bytes)
@@ -113,14 +108,10 @@ async function textFromStandardInput(): Promise<string> {
   return readText(process.stdin)
 }
 
-function formatOf(output: string): AudioFormat {
-  if (output === '-') return 'wav'
-  const ending = path.extname(output).slice(1).toLowerCase()
-  const format = AUDIO_FORMATS.find((name) => name === (ending === 'opus' ? 'ogg' : ending))
-  if (format) return format
-  throw new UsageError(
-    `${output}: the ending says no format that can be written; use ${AUDIO_FORMATS.map((format) => `.${format}`).join(' ')} or --format.`,
-  )
+/** The file is read here, so that what is wrong with it names the option. */
+async function readVoice(voice: string): Promise<string | Uint8Array> {
+  const reference = await readReference('--voice', voice)
+  return reference.kind === 'bytes' ? reference.bytes : voice
 }
 
 const writeAll = (stream: NodeJS.WritableStream, bytes: Uint8Array): Promise<void> =>
