@@ -116,6 +116,14 @@ export const SETTINGS = {
     count(0).default(120),
     'Requests per minute and key, unless the key has its own limit; 0 is no limit.',
   ),
+  MAX_WEBSOCKETS_PER_KEY: setting(
+    count().default(50),
+    'WebSockets that a key may have open at a time, on each server.',
+  ),
+  WEBSOCKET_IDLE_SECONDS: setting(
+    count().default(120),
+    'A WebSocket on which nothing is said or spoken for so long is closed; six times as often it is asked whether it is there.',
+  ),
   MAX_BODY_MB: setting(count().default(32), 'Largest request body, in MiB.'),
   MAX_REFERENCE_SECONDS: setting(count(6).default(300), 'Longest reference recording.'),
   MAX_VOICES_PER_ACCOUNT: setting(count(0).default(100), 'Voices that an account may keep.'),

@@ -44,6 +44,7 @@ const DOORS: Record<string, string> = {
   pg: 'storage/postgres.ts',
   '@aws-sdk/client-s3': 'storage/s3-blobs.ts',
   fastify: 'http/',
+  '@fastify/websocket': 'http/websocket/',
   'prom-client': 'metrics.ts',
   pino: 'log.ts',
   commander: 'cli/',

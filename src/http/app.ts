@@ -13,6 +13,7 @@ import { newId } from '../storage/ids.ts'
 import { buildHandlers } from './routes/handlers.ts'
 import { addRoutes, refusePath } from './routing.ts'
 import type { Services } from './services.ts'
+import { addWebSockets } from './websocket/websockets.ts'
 
 /** A whole header section; the default of Node, stated because the contract names it. */
 const MAX_HEADER_BYTES = 16_384
@@ -57,6 +58,7 @@ export function buildApp(services: Services): FastifyInstance {
   app.decorateRequest('caller', undefined)
   app.decorateRequest('failureCode', undefined)
   app.decorateRequest('timings', undefined)
+  app.decorateRequest('isUpgraded', false)
   app.setErrorHandler((error, request, reply) => answerError(error, request, reply, config))
 
   addRequestLog(app, services)
@@ -80,5 +82,6 @@ export function buildApp(services: Services): FastifyInstance {
   })
   addBodyParsers(app)
   addRoutes(app, services, buildHandlers(services))
+  addWebSockets(app, services)
   return app
 }

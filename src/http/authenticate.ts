@@ -4,14 +4,20 @@ import { authenticate } from '../billing/api-keys.ts'
 import { KNOWN_TEXTS } from '../contract/errors.ts'
 import { AppError } from '../errors.ts'
 import type { Database } from '../storage/postgres.ts'
+import type { Authenticated } from './request-state.ts'
 
 /** Sets `request.caller`. Throws `missing_api_key` or `invalid_api_key`. */
 export async function requireApiKey(db: Database, request: FastifyRequest): Promise<void> {
   const key = readApiKey(request)
   if (key === undefined) throw new AppError('missing_api_key', KNOWN_TEXTS.missingApiKey)
+  request.caller = await findCaller(db, key)
+}
+
+/** Throws `invalid_api_key`. */
+export async function findCaller(db: Database, key: string): Promise<Authenticated> {
   const caller = await authenticate(db, key)
   if (!caller) throw new AppError('invalid_api_key', KNOWN_TEXTS.invalidApiKey)
-  request.caller = caller
+  return caller
 }
 
 /** For routes that anybody may call and that know more for somebody: as `requireApiKey`, but without a key nothing happens. */

@@ -4,6 +4,8 @@ import type { Services } from './services.ts'
 
 /** nginx' number for a caller who hung up; it is never sent. */
 const CALLER_GONE_STATUS = 499
+/** Of a WebSocket that was opened. */
+const SWITCHED_STATUS = 101
 
 export function addRequestLog(app: FastifyInstance, services: Services): void {
   app.addHook('onRequest', async (request, reply) => recordRequest(services, request, reply))
@@ -36,6 +38,7 @@ export function recordRequest({ metrics, log }: Services, request: FastifyReques
   }
   reply.raw.once('finish', () => record(reply.statusCode, request.failureCode))
   reply.raw.once('close', () => {
+    if (request.isUpgraded) return record(SWITCHED_STATUS, request.failureCode)
     // A stream that we broke off says so; whoever else ends before its end has hung up.
     if (request.failureCode === undefined) record(CALLER_GONE_STATUS, 'caller_gone')
     else record(reply.statusCode, request.failureCode)

@@ -1,6 +1,12 @@
 // What the steps of one request leave for each other and for its log line.
 import type { Caller, Timings } from '../synthesis/speech.ts'
 
+/** Who calls, as their key says. */
+export interface Authenticated extends Caller {
+  /** The key's own limit; undefined: the server's. */
+  readonly rateLimitRpm: number | undefined
+}
+
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** How errors look here; without it as everywhere. */
@@ -8,9 +14,11 @@ declare module 'fastify' {
   }
   interface FastifyRequest {
     /** Set by authenticate.ts on routes that need a key. */
-    caller: (Caller & { readonly rateLimitRpm: number | undefined }) | undefined
+    caller: Authenticated | undefined
     /** The code of the error that was answered. */
     failureCode: string | undefined
+    /** It has become a WebSocket; it ends when that is closed. */
+    isUpgraded: boolean
     /** Where the time of a finished request to speak went. */
     timings: Timings | undefined
   }

@@ -94,6 +94,16 @@ export interface StreamHead {
   readonly replayed: boolean
 }
 
+/** A piece of a stream, when its bytes begin to be handed out. */
+export interface StreamedPiece {
+  readonly index: number
+  /** As it was spoken; undefined where the text is no longer kept. */
+  readonly text: string | undefined
+  /** Its place in the audio. */
+  readonly startSeconds: number
+  readonly seconds: number
+}
+
 /** What is known at its end: what was sent is durable and charged. */
 export interface StreamTotals extends SpeechFacts {
   readonly costMicro: number
@@ -107,6 +117,12 @@ export interface SpeechStream {
    * job is completed; throws when it is not, and then what was given out is not a whole file.
    */
   readonly bytes: AsyncGenerator<Uint8Array, StreamTotals, void>
+}
+
+/** A stream of a request's own. */
+export interface OwnStream extends SpeechStream {
+  /** The pieces that have begun; grows while `bytes` is read. */
+  readonly pieces: readonly StreamedPiece[]
 }
 
 export interface Voices {
@@ -125,7 +141,7 @@ export interface Speaker {
     caller: Caller,
     requestId: string,
     signal: AbortSignal,
-    deliver: (stream: SpeechStream) => Promise<void>,
+    deliver: (stream: OwnStream) => Promise<void>,
   ): Promise<void>
   /**
    * Has `request` spoken for `caller`: holds its price, waits until a worker has spoken, stored and charged it, and only then returns.

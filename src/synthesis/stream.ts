@@ -2,12 +2,13 @@
 import { encodeStream } from '../audio/encode/encoder.ts'
 import { mediaTypeOf } from '../audio/formats.ts'
 import { findBalance } from '../billing/accounts.ts'
+import { splitIntoPieces } from '../engine/text/pieces.ts'
 import { AppError } from '../errors.ts'
 import type { CompletedJob, FailedJob, Job } from '../jobs/job.ts'
 import type { Submitted } from '../jobs/submit.ts'
 import type { Database } from '../storage/postgres.ts'
 import type { FollowedPiece } from './follow-job.ts'
-import type { SpeechFacts, SpeechStream, StreamTotals } from './speech.ts'
+import type { OwnStream, SpeechFacts, StreamedPiece, StreamTotals } from './speech.ts'
 import type { StoredRequest } from './stored-request.ts'
 
 type Pieces = AsyncGenerator<FollowedPiece, Job | undefined, void>
@@ -26,20 +27,29 @@ export function openStream(
   first: FollowedPiece,
   pieces: Pieces,
   askedAtMs: number,
-): SpeechStream {
-  const { seed, format, encoding } = job.request as StoredRequest // submit-speech.ts writes it with the job
+): OwnStream {
+  const { text, seed, format, encoding } = job.request as StoredRequest // submit-speech.ts writes it with the job
   const { model, sampleRate, tags } = first
   const { createdAt, startedAt } = first.job
   let ended: Job | undefined
+  const texts: readonly (string | undefined)[] = text === undefined ? [] : splitIntoPieces(text)
+  const begun: StreamedPiece[] = []
+  let startSeconds = 0
+  const begin = ({ index, samples }: FollowedPiece): Float32Array => {
+    const seconds = samples.length / sampleRate
+    begun.push({ index, text: texts[index], startSeconds, seconds })
+    startSeconds += seconds
+    return samples
+  }
   async function* samples(): AsyncGenerator<Float32Array, void, void> {
-    yield first.samples
+    yield begin(first)
     for (let next = await pieces.next(); ; next = await pieces.next()) {
       if (next.done) {
         ended = next.value
         requireCompleted(ended) // before the file gets its end
         return
       }
-      if (next.value.samples.length > 0) yield next.value.samples
+      if (next.value.samples.length > 0) yield begin(next.value)
     }
   }
   async function* bytes(): AsyncGenerator<Uint8Array, StreamTotals, void> {
@@ -58,6 +68,7 @@ export function openStream(
       firstAudioSeconds: (performance.now() - askedAtMs) / 1000,
       replayed: kind === 'same',
     },
+    pieces: begun,
     bytes: bytes(),
   }
 }

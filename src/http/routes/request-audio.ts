@@ -3,7 +3,7 @@ import { finished } from 'node:stream/promises'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { KNOWN_TEXTS } from '../../contract/errors.ts'
 import { requestAudioQuerySchema } from '../../contract/request-audio.ts'
-import { formatOf, OUTPUT_FORMATS, type OutputFormat } from '../../contract/speech.ts'
+import { extensionOf, formatOf, OUTPUT_FORMATS, type OutputFormat } from '../../contract/speech.ts'
 import { AppError, describeError, invariant } from '../../errors.ts'
 import { type CompletedJob, findJob, type Job, type OpenJob } from '../../jobs/job.ts'
 import { abortTogether } from '../../synthesis/abort-together.ts'
@@ -40,7 +40,7 @@ export function findAudio(services: Services): Handler {
     if (job?.state === 'completed') {
       const kept = formatOf(job.output.mediaType)
       if (format === undefined || format === kept) return await answerKept(services, request, reply, job)
-      requireWav(kept)
+      requireWav(kept, (job.request as Partial<StoredRequest>).encoding)
       using _place = conversions.take(caller.accountId)
       return await answerConverted(services, request, reply, job, format)
     }
@@ -61,8 +61,8 @@ async function answerLive(
   job: OpenJob,
   wanted: OutputFormat | undefined,
 ): Promise<'sent' | Job | undefined> {
-  const { format } = job.request as Partial<StoredRequest> // a refused one has none, and fails
-  if (format !== undefined) requireWav(format)
+  const { format, encoding } = job.request as Partial<StoredRequest> // a refused one has none, and fails
+  if (format !== undefined) requireWav(format, encoding)
   using watch = watchCaller(reply)
   using stop = abortTogether(watch.signal, request.server.closing)
   const patienceMs = services.config.REQUEST_TIMEOUT_SECONDS * 1000
@@ -85,7 +85,7 @@ function answerKept(
 ): Promise<FastifyReply> {
   const isPassing = retention === 'none'
   if (isPassing) forgetWhenSent(services, request, reply, id)
-  const fileName = `${id}.${formatOf(output.mediaType)}`
+  const fileName = `${id}.${extensionOf(output.mediaType)}`
   return sendFile(request, reply, services.blobs, { ...output, expiresAt, isPassing, etag: output.sha256, fileName })
 }
 
@@ -112,8 +112,9 @@ async function answerConverted(
   return reply
 }
 
-function requireWav(format: OutputFormat | undefined): void {
-  if (format === 'wav') return
-  const message = `The output of this request is ${format}: it can be had as it is, once it is finished. Only one that was requested as wav can be heard live or in another format.`
+/** One at another sample rate than the pieces have cannot be joined to them. */
+function requireWav(format: OutputFormat | undefined, encoding: StoredRequest['encoding']): void {
+  if (format === 'wav' && encoding === undefined) return
+  const message = `The output of this request is ${format ?? 'telephone audio'}${encoding?.sampleRate ? ` at ${encoding.sampleRate} Hz` : ''}: it can be had as it is, once it is finished. Only one that was requested as wav can be heard live or in another format.`
   throw new AppError('invalid_parameter', message, { param: 'format' })
 }
