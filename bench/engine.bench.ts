@@ -1,6 +1,6 @@
 // What a compiled model costs on this machine, stage by stage: loading, a voice, the language model, the decoder, and a piece of speech.
-// `node build/bench/engine.bench.js FOLDER [--threads 0] [--rounds 5]`, FOLDER being a compiled model; the last line is the result as
-// JSON. Of everything the median over the rounds; `foreign` is how many cores others kept busy meanwhile: above 0.3, do not trust a row.
+// `node build/bench/engine.bench.js FOLDER [--threads 0] [--rounds 5]`, FOLDER being a compiled model, or `--synthetic turbo` (bench/README.md); the
+// last line is the result as JSON. Of everything the median over the rounds; `foreign` is how many cores others kept busy meanwhile: above 0.3, do not trust a row.
 // `--official` instead of FOLDER: the same stages of the official PyTorch code beside ours, see official.ts.
 import { spawnSync } from 'node:child_process'
 import os from 'node:os'
@@ -22,6 +22,7 @@ import { makeNoise } from '../test/harness/synthetic-voice.ts'
 import { busyMs, describeMachine, median } from './machine.ts'
 import { compareWithOfficial } from './official.ts'
 import { makeSpeechLike } from './speech-like.ts'
+import { syntheticBundle } from './synthetic-bundle.ts'
 
 /** 10 s of speech; 50 letters are at most 250 tokens, which random weights use up. */
 const SPEECH_TOKENS = 250
@@ -30,7 +31,6 @@ const SAMPLING: Sampling = { temperature: 0.8, topK: 1000, topP: 0.95, minP: 0, 
 /** Where a step is measured: voice, text and 300 tokens. */
 const PAST = 700
 const STEPS = 25
-const BATCHES = [1, 2, 4]
 
 interface Row {
   readonly stage: string
@@ -51,24 +51,30 @@ const { values, positionals } = parseArgs({
     python: { type: 'string', default: 'python3' },
     work: { type: 'string', default: path.join(os.tmpdir(), 'chatterbox-bench') },
     stage: { type: 'string', multiple: true, default: [] },
+    batches: { type: 'string', default: '1,2,4,8' },
+    synthetic: { type: 'string' },
+    precision: { type: 'string', default: 'int8' },
   },
 })
 const rounds = Number(values.rounds)
+const batches = values.batches.split(',').map(Number)
+const wanted = (stage: string): boolean =>
+  values.stage.length === 0 || values.stage.some((part) => stage.includes(part))
 const threads = Number(values.threads) || Math.min(8, os.availableParallelism())
 runAsTheEngineDoes()
 if (values.official) {
   await compareWithOfficial({ ...values, threads, rounds, stages: values.stage })
   process.exit()
 }
-const bundle = await openBundle(positionals[0] ?? '')
+const bundle = await openBundle(positionals[0] ?? (await syntheticBundle(values)))
 const graphFile = (name: string) => bundle.path(`${name}.onnx`)
 const signal = new AbortController().signal
 const rows: Row[] = []
 
 const voice = await measureEngine()
-await measureLanguageModel(voice)
-await measureSteps()
-await measureDecoder(voice.decoder)
+if (wanted('language model')) await measureLanguageModel(voice)
+if (wanted('steps')) await measureSteps()
+if (wanted('decoder')) await measureDecoder(voice.decoder)
 console.table(rows)
 const { model, precision, version } = bundle.manifest
 console.log(JSON.stringify({ bench: 'engine', ...describeMachine(), model, precision, version, threads, rounds, rows }))
@@ -118,15 +124,24 @@ async function measureEngine(): Promise<Conditionals> {
   const recording = { samples, sampleRate: SAMPLE_RATE, normLoudness: true }
   const voice = await measure('encode voice (12 s)', Math.min(3, rounds), () => engine.encodeVoice(recording, signal))
   const speak = () => collect(engine, { text: TEXT, index: 0, voice, sampling: SAMPLING, seed: 1 })
-  await speak()
-  await measure('piece of speech, warm voice', rounds, speak, (samples, { ms, coreMs }) => {
-    const seconds = samples / SAMPLE_RATE
-    const [factor, cost] = [ms, coreMs].map((time) => (time / 1000 / seconds).toFixed(2))
-    return `${seconds.toFixed(1)} s of audio, real-time factor ${factor}, ${cost} core-seconds per second`
-  })
+  if (wanted('piece')) await speak()
+  if (wanted('piece'))
+    await measure('piece of speech, warm voice', rounds, speak, (samples, { ms, coreMs }) => {
+      const seconds = samples / SAMPLE_RATE
+      const [factor, cost] = [ms, coreMs].map((time) => (time / 1000 / seconds).toFixed(2))
+      return `${seconds.toFixed(1)} s of audio, real-time factor ${factor}, ${cost} core-seconds per second`
+    })
+  if (values.stage.includes('memory')) {
+    const pieces = Array.from({ length: 5 }, (_, index) => ({ text: TEXT, index, voice, sampling: SAMPLING, seed: 1 }))
+    const speakAll = () => Promise.all(pieces.map((piece) => collect(engine, piece)))
+    await measure('five pieces side by side', 1, speakAll, peak)
+    await measure('encode voice after them', 1, () => engine.encodeVoice(recording, signal), peak)
+  }
   await engine[Symbol.asyncDispose]()
   return fromVoice(voice)
 }
+
+const peak = (): string => `${Math.round((process.resourceUsage().maxRSS * 1024) / 1e6)} MB resident at most until now`
 
 async function collect(engine: Engine, piece: Parameters<Engine['synthesize']>[0]): Promise<number> {
   let samples = 0
@@ -135,7 +150,7 @@ async function collect(engine: Engine, piece: Parameters<Engine['synthesize']>[0
 }
 
 async function measureLanguageModel(voice: Conditionals): Promise<void> {
-  const options = { threads, slots: Math.max(...BATCHES), positions: 1536, voiceCacheBytes: 1 }
+  const options = { threads, slots: Math.max(...batches), positions: 1536, voiceCacheBytes: 1 }
   const textTokens = Array.from({ length: 24 }, (_, i) => 200 + 31 * i)
   const say = (lm: SpeechLm, seed: number, maxTokens: number) =>
     lm.generate(
@@ -149,7 +164,7 @@ async function measureLanguageModel(voice: Conditionals): Promise<void> {
   await using lm = await SpeechLm.open(graphFile, { ...options, voiceCacheBytes: 256e6 })
   await say(lm, 1, 1)
   await measure('first token, warm voice', rounds, () => say(lm, 1, 1))
-  for (const batch of BATCHES) {
+  for (const batch of batches) {
     const tokensOf = () => Promise.all(Array.from({ length: batch }, (_, i) => say(lm, i + 1, SPEECH_TOKENS)))
     await measure(`${batch} × ${SPEECH_TOKENS} speech tokens`, Math.min(3, rounds), tokensOf, (spoken, { ms }) => {
       const count = spoken.reduce((sum, { tokens }) => sum + tokens.length, 0)
@@ -159,8 +174,8 @@ async function measureLanguageModel(voice: Conditionals): Promise<void> {
 }
 
 async function measureSteps(): Promise<void> {
-  await using t3 = await T3.open(graphFile('t3'), { threads, slots: Math.max(...BATCHES), positions: 1024 })
-  for (const batch of BATCHES) {
+  await using t3 = await T3.open(graphFile('t3'), { threads, slots: Math.max(...batches), positions: 1024 })
+  for (const batch of batches) {
     const embeddings = makeNoise(batch * t3.width, 1)
     const step = () => t3.forward({ firstSlot: 0, lengths: Array(batch).fill(PAST), embeddings })
     await step()

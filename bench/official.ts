@@ -1,14 +1,10 @@
 // Our stages beside those of the official PyTorch code, in one run on the same synthetic weights: ours, theirs, ours, theirs. Both are
 // loaded all the time and have the same number of threads; the one that is not measured waits.
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { encodeAudio } from '../src/audio/encode/encoder.ts'
-import { compileCheckpoint } from '../src/compile/compile.ts'
-import { TURBO } from '../src/compile/dimensions.ts'
-import { writeSyntheticCheckpoint } from '../src/compile/synthetic/synthetic.ts'
 import { packageRoot } from '../src/config.ts'
 import { openBundle } from '../src/engine/bundle.ts'
 import { createChatterboxEngine } from '../src/engine/chatterbox/chatterbox.ts'
@@ -27,6 +23,7 @@ import { invariant } from '../src/errors.ts'
 import { makeNoise } from '../test/harness/synthetic-voice.ts'
 import { busyMs, describeMachine, median } from './machine.ts'
 import { makeSpeechLike } from './speech-like.ts'
+import { syntheticBundle } from './synthetic-bundle.ts'
 
 export interface ComparisonOptions {
   /** Holds the synthetic checkpoint and the compiled model; made on first use, 5 GB. */
@@ -66,17 +63,8 @@ interface Comparison {
 /** Prints a table and one line of JSON. Without the official package it says how to get it and returns. */
 export async function compareWithOfficial(options: ComparisonOptions): Promise<void> {
   const { work, threads } = options
-  const checkpoint = path.join(work, 'checkpoint')
-  const folder = path.join(work, 'turbo')
-  if (!existsSync(path.join(checkpoint, 'tokenizer_config.json'))) {
-    console.log(`Writing a synthetic checkpoint to ${checkpoint} …`)
-    await mkdir(checkpoint, { recursive: true })
-    writeSyntheticCheckpoint(checkpoint, 'turbo', TURBO)
-  }
-  if (!existsSync(folder)) {
-    console.log(`Compiling it to ${folder} …`)
-    await compileCheckpoint({ from: checkpoint, to: folder, precision: 'int8' }, new AbortController().signal)
-  }
+  const checkpoint = path.join(work, 'checkpoint-turbo')
+  const folder = await syntheticBundle({ work, synthetic: 'turbo', precision: 'int8' })
   const recording = path.join(work, 'recording.wav')
   const samples = makeSpeechLike(12)
   await writeFile(recording, await encodeAudio(samples, SAMPLE_RATE, 'wav'))

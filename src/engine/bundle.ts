@@ -11,7 +11,7 @@ export const MANIFEST_FILE = 'manifest.json'
 /** A voice in the engine's own format (voice-file.ts); a bundle may lack it. */
 export const DEFAULT_VOICE_FILE = 'default-voice.safetensors'
 /** Raised when an older reader could not use what is written. */
-export const BUNDLE_FORMAT = 1
+export const BUNDLE_FORMAT = 2
 
 const fileName = z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9._-]*$/)
 const checkedFile = z.strictObject({

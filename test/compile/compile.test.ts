@@ -76,7 +76,7 @@ test('a checkpoint becomes a bundle whose files are all listed, checked and used
   assert.deepEqual([manifest.model, manifest.precision], ['turbo', 'fp32'])
   const onDisk = readdirSync(compiled).filter((name) => name !== 'manifest.json')
   assert.deepEqual(manifest.files.map(({ name }) => name).sort(), onDisk.sort())
-  assert.equal(onDisk.filter((name) => name.endsWith('.onnx')).length, 9)
+  assert.equal(onDisk.filter((name) => name.endsWith('.onnx')).length, 11)
   assert.deepEqual(manifest.sources.map(({ name }) => name).sort(), readdirSync(original).sort())
   assert.ok(manifest.ignored.some(({ reason, names }) => reason.includes('training') && names.length > 20))
   await verifyBundle(bundle, signal)
@@ -101,7 +101,7 @@ test('the voice of conds.pt comes along, under the bundle’s own version', asyn
 })
 
 test('the compiled networks encode a recording', async () => {
-  await using networks = await VoiceNetworks.open(graphFile, { threads: 1 })
+  const networks = new VoiceNetworks(graphFile, { threads: 1 })
   const samples = Float32Array.from({ length: 6 * 24000 }, (_, i) => 0.3 * Math.sin(i / 20) * Math.sin(i / 3000))
   const recording = { samples, sampleRate: 24000, normLoudness: true }
   const { speakerEmbedding, promptTokens, decoder } = await prepareConditionals(recording, networks, signal)
@@ -118,7 +118,7 @@ test('the compiled networks encode a recording', async () => {
 })
 
 test('a recording of five seconds or less, or of silence, is refused', async () => {
-  await using networks = await VoiceNetworks.open(graphFile, { threads: 1 })
+  const networks = new VoiceNetworks(graphFile, { threads: 1 })
   const prepare = (samples: Float32Array) =>
     prepareConditionals({ samples, sampleRate: 24000, normLoudness: true }, networks, signal)
   await assert.rejects(prepare(new Float32Array(5 * 24000).fill(0.1)), {
@@ -223,7 +223,7 @@ test('a bundle is not opened when a file is gone, short or changed, or its manif
     [() => truncateSync(path.join(copy, 't3.bin'), 1000), /t3\.bin has 1000 bytes instead of/],
     [() => rmSync(manifestFile), /it has no manifest\.json/],
     [() => writeFileSync(manifestFile, '{'), /is not JSON/],
-    [() => writeFileSync(manifestFile, '{"format":2}'), /is not valid \(format/],
+    [() => writeFileSync(manifestFile, '{"format":1}'), /is not valid \(format/],
     [
       () => writeFileSync(manifestFile, readFileSync(manifestFile, 'utf8').replace('t3.onnx', '../t3.onnx')),
       /is not valid \(files/,

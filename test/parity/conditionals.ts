@@ -9,7 +9,7 @@ export const conditionalsStages: Readonly<Record<string, Stage>> = {
   conditionals: async (run) => {
     const official = run.fixture('embed_ref')
     const signal = new AbortController().signal
-    await using networks = await openVoiceNetworks(run)
+    const networks = openVoiceNetworks(run)
     const voices = run.fixture('voice_encoder')
     const b16 = await networks.speakerEmbedding(recording(run, 'ref_b_16k_soxr'))
     run.compare('voice_encoder.b_embed', b16, voices.readFloat32('b_embed'), 1e-6)

@@ -13,10 +13,7 @@ export const endToEndStages: Readonly<Record<string, Stage>> = {
     const official = run.fixture('e2e')
     const signal = new AbortController().signal
     const reference = { samples: recording(run, 'ref_a_24k'), sampleRate: 24000, normLoudness: true }
-    const { decoder } = await (async () => {
-      await using networks = await openVoiceNetworks(run)
-      return await prepareConditionals(reference, networks, signal)
-    })()
+    const { decoder } = await prepareConditionals(reference, openVoiceNetworks(run), signal)
     await using flow = await openFlow(run)
     const tokens = Int32Array.from(official.readInt64('in_speech_tokens'), Number)
     const mel = await flow.decode(tokens, decoder, framesFirst(official.readFloat32('in_z')), signal)

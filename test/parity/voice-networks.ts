@@ -8,6 +8,7 @@ import { buildSpeechTokenizer } from '../../src/compile/networks/speech-tokenize
 import { buildVoiceEncoder } from '../../src/compile/networks/voice-encoder.ts'
 import { kaldiFbank, subtractTimeMean } from '../../src/engine/chatterbox/voice/kaldi-fbank.ts'
 import { cutFrames, type Mel, speechMel } from '../../src/engine/chatterbox/voice/speech-mel.ts'
+import { TOKENIZER_PARTS } from '../../src/engine/chatterbox/voice/tokenizer-parts.ts'
 import { cutPartials, findSpeech, voiceMel } from '../../src/engine/chatterbox/voice/voice-mel.ts'
 import { VoiceNetworks } from '../../src/engine/chatterbox/voice/voice-networks.ts'
 import { Session } from '../../src/engine/runtime/session.ts'
@@ -15,15 +16,19 @@ import { floatsOf, PARITY_SESSION, type ParityRun, type Stage } from './parity.t
 import { casesOf, recording, sliceOf } from './recordings.ts'
 import { compareTokens } from './token-margin.ts'
 
-/** The three networks as they are shipped, without inner values. */
-export function openVoiceNetworks(run: ParityRun): Promise<VoiceNetworks> {
+/** The networks as they are shipped, without inner values and the tokenizer in parts. */
+export function openVoiceNetworks(run: ParityRun): VoiceNetworks {
   const s3gen = new Weights(run.checkpoint('s3gen_meanflow.safetensors'))
   const files = run.saveAll([
     buildVoiceEncoder(new Weights(run.checkpoint('ve.safetensors')), TURBO.voiceEncoder),
-    buildSpeechTokenizer(s3gen.at('tokenizer'), TURBO.s3gen.speechTokenizer),
+    ...Array.from({ length: TOKENIZER_PARTS }, (_, index) =>
+      buildSpeechTokenizer(s3gen.at('tokenizer'), TURBO.s3gen.speechTokenizer, {
+        part: { index, count: TOKENIZER_PARTS },
+      }),
+    ),
     buildSpeakerEncoder(s3gen.at('speaker_encoder'), TURBO.s3gen.speakerEncoder),
   ])
-  return VoiceNetworks.open(files, PARITY_SESSION)
+  return new VoiceNetworks(files, PARITY_SESSION)
 }
 
 export const voiceNetworkStages: Readonly<Record<string, Stage>> = {

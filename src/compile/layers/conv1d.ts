@@ -26,7 +26,10 @@ export function conv1d(x: Value, weights: WeightScope, outChannels: number, opti
   return conv1dWith(x, weight, bias, options)
 }
 
-/** The same with tensors that were already taken or computed, e.g. from a weight norm. */
+/**
+ * The same with tensors that were already taken or computed, e.g. from a weight norm. x may also be an image of height 1,
+ * [batch, in, 1, time]: ONNX Runtime has its blocked convolutions (NCHWc) for images only, and they are up to 1.3 times as fast.
+ */
 export function conv1dWith(
   x: Value,
   weight: FloatTensor,
@@ -38,17 +41,20 @@ export function conv1dWith(
   const [before = 0, after = 0] = padding
   const [outChannels = 0, inChannels = 0] = weight.shape
   invariant(inChannels * groups === sizeAt(x.shape, 1), `${weight.name} wants ${inChannels * groups} channels`)
-  const time = windowedLength(dimensionAt(x.shape, 2), { kernel, stride, dilation, padding: [before, after] })
+  const time = windowedLength(dimensionAt(x.shape, -1), { kernel, stride, dilation, padding: [before, after] })
+  const height = x.shape.length === 4 ? [1] : []
+  const shaped = { ...weight, shape: [outChannels, inChannels, ...height, kernel] }
+  const margin = height.map(() => 0)
   return x.graph.node1(
     'Conv',
-    [x, x.graph.weight(weight.name, weight), bias && x.graph.weight(bias.name, bias)],
-    { dtype: x.dtype, shape: [dimensionAt(x.shape, 0), outChannels, time] },
+    [x, x.graph.weight(weight.name, shaped), bias && x.graph.weight(bias.name, bias)],
+    { dtype: x.dtype, shape: [dimensionAt(x.shape, 0), outChannels, ...height, time] },
     {
       attributes: {
-        kernel_shape: [kernel],
-        strides: [stride],
-        dilations: [dilation],
-        pads: [before, after],
+        kernel_shape: [...height, kernel],
+        strides: [...height, stride],
+        dilations: [...height, dilation],
+        pads: [...margin, before, ...margin, after],
         group: groups,
       },
     },

@@ -5,8 +5,8 @@
 // u = αx → u + sin²(u) is left: three passes, and a product more where x is the residual stream.
 import type { WeightScope } from '../checkpoint/weights.ts'
 import type { Value } from '../onnx/graph.ts'
-import { add, mul, sin } from '../onnx/operators.ts'
-import { sizeAt } from '../onnx/shapes.ts'
+import { add, mul, reshape, sin } from '../onnx/operators.ts'
+import { dimensionAt, sizeAt } from '../onnx/shapes.ts'
 import { type FloatTensor, floatTensor } from '../tensor.ts'
 import { conv1dWith, samePadding } from './conv1d.ts'
 import { takeNormedWeight } from './weight-norm.ts'
@@ -26,7 +26,9 @@ interface Snake {
 /** x [1, channels, time] → same; takes `convs1`, `convs2` (weight norm, bias) and `activations1`, `activations2` (`alpha`), 0 … 2 each. */
 export function snakeBlock(x: Value, weights: WeightScope, kernel: number): Value {
   const channels = sizeAt(x.shape, 1)
-  return DILATIONS.reduce((stream, dilation, layer) => {
+  const time = dimensionAt(x.shape, 2)
+  const image = reshape(x, [1, channels, 1, time]) // see conv1dWith
+  const last = DILATIONS.reduce((stream, dilation, layer) => {
     const first = takeSnake(weights.at('activations1', layer), channels)
     const second = takeSnake(weights.at('activations2', layer), channels)
     const padding = samePadding(kernel, dilation)
@@ -35,7 +37,8 @@ export function snakeBlock(x: Value, weights: WeightScope, kernel: number): Valu
     const plain = foldedConv(weights.at('convs2', layer), channels, kernel, second)
     const options = { kernel, padding: samePadding(kernel) }
     return add(stream, conv1dWith(snake(hidden, second, true), plain.weight, plain.bias, options))
-  }, x)
+  }, image)
+  return reshape(last, [1, channels, time])
 }
 
 function takeSnake(weights: WeightScope, channels: number): Snake {
@@ -52,7 +55,7 @@ function snake(x: Value, { path, alpha, folded }: Snake, scaled: boolean): Value
   const perChannel = (name: string, value: (alpha: number) => number) =>
     x.graph.weight(
       name,
-      floatTensor(name, [alpha.length, 1], () => alpha.map(value)),
+      floatTensor(name, [alpha.length, 1, 1], () => alpha.map(value)),
     )
   const angle =
     folded && scaled

@@ -1,4 +1,5 @@
 // All networks of a model: which tensors of which checkpoint file each takes, and which tensors none of them needs.
+import { TOKENIZER_PARTS, tokenizerPartName } from '../../engine/chatterbox/voice/tokenizer-parts.ts'
 import { type CheckpointFiles, dimensionsOf } from '../checkpoint/dimensions-of.ts'
 import { type IgnoredTensors, Weights } from '../checkpoint/weights.ts'
 import type { Dimensions } from '../dimensions.ts'
@@ -8,7 +9,7 @@ import type { Precision } from '../quantize.ts'
 import { flowEncoder } from './flow-encoder.ts'
 import { flowEstimator } from './flow-estimator.ts'
 import { buildSpeakerEncoder } from './speaker-encoder.ts'
-import { buildSpeechTokenizer } from './speech-tokenizer.ts'
+import { buildSpeechTokenizer, type TokenizerPart } from './speech-tokenizer.ts'
 import { buildT3 } from './t3.ts'
 import { buildT3Embedding, IGNORED_T3_TENSORS } from './t3-embedding.ts'
 import { f0Predictor, vocoder } from './vocoder.ts'
@@ -34,10 +35,10 @@ export function modelGraphs(files: CheckpointFiles, precision: Precision, option
     dimensions,
     builders: {
       'voice-encoder': () => buildVoiceEncoder(voiceEncoder, dimensions.voiceEncoder),
-      'speech-tokenizer': () => {
-        checkFrontEndConstants(tokenizer, files.s3gen.fileName)
-        return buildSpeechTokenizer(tokenizer, s3.speechTokenizer, options)
-      },
+      ...speechTokenizerParts((part) => {
+        if (part.index === 0) checkFrontEndConstants(tokenizer, files.s3gen.fileName)
+        return buildSpeechTokenizer(tokenizer, s3.speechTokenizer, { ...options, part })
+      }),
       'speaker-encoder': () => buildSpeakerEncoder(s3gen.at('speaker_encoder'), s3.speakerEncoder, options),
       'flow-encoder': () => flowEncoder(s3gen.at('flow'), s3.flowEncoder, options),
       'flow-estimator': () => flowEstimator(s3gen.at('flow', 'decoder', 'estimator'), s3.flowEstimator, options),
@@ -59,3 +60,11 @@ export function modelGraphs(files: CheckpointFiles, precision: Precision, option
     },
   }
 }
+
+const speechTokenizerParts = (build: (part: TokenizerPart) => Graph): Record<string, () => Graph> =>
+  Object.fromEntries(
+    Array.from({ length: TOKENIZER_PARTS }, (_, index) => [
+      tokenizerPartName(index),
+      () => build({ index, count: TOKENIZER_PARTS }),
+    ]),
+  )

@@ -1,5 +1,7 @@
 // Speech tokenizer (S3TokenizerV2, https://github.com/xingchensong/S3Tokenizer): log-mel at 100 Hz → one of 6561 tokens at 25 Hz.
 // Two strided convolutions, transformer blocks with a convolutional memory, finite scalar quantisation with three levels in eight digits.
+// Can be built in parts that run one after another: whoever encodes a voice then never has all of its half gigabyte of weights in memory.
+import { tokenizerPartName } from '../../engine/chatterbox/voice/tokenizer-parts.ts'
 import type { WeightScope } from '../checkpoint/weights.ts'
 import { HEAD_WIDTH, type S3GenDimensions } from '../dimensions.ts'
 import { attend, splitHeads } from '../layers/attention.ts'
@@ -18,27 +20,53 @@ const DIGITS = 8
 /** Keeps a saturated tanh from rounding to a fourth level. */
 const TANH_SCALE = 0.9990000128746033
 
-/** `mel` [1, 128, frames] → `tokens` int64 [tokens], tokens = ⌈⌈frames / 2⌉ / 2⌉. */
+/** Which of how many parts: each has its share of the transformer blocks. The only part of one is the whole. */
+export interface TokenizerPart {
+  readonly index: number
+  readonly count: number
+}
+
+const WHOLE: TokenizerPart = { index: 0, count: 1 }
+
+/**
+ * `mel` [1, 128, frames] → `tokens` int64 [tokens], tokens = ⌈⌈frames / 2⌉ / 2⌉. Of several parts the first takes `mel`, the last gives `tokens`,
+ * and between two of them is [1, tokens, width], given as `heard` and taken as `hidden`. Named `speech-tokenizer`, of several parts with its number from 1 on.
+ */
 export function buildSpeechTokenizer(
   weights: WeightScope,
   dimensions: S3GenDimensions['speechTokenizer'],
-  options: GraphOptions = {},
+  options: GraphOptions & { readonly part?: TokenizerPart } = {},
 ): Graph {
-  const graph = new Graph('speech-tokenizer', options)
+  const { part = WHOLE } = options
   const { width, layers } = dimensions
-  const mel = graph.input('mel', 'float32', [1, MEL_CHANNELS, 'frames'])
+  const graph = new Graph(part.count === 1 ? 'speech-tokenizer' : tokenizerPartName(part.index), options)
+  const begin = Math.floor((layers * part.index) / part.count)
+  const end = Math.floor((layers * (part.index + 1)) / part.count)
   const encoder = weights.at('encoder')
-  const downsample = { kernel: 3, stride: 2, padding: 1 }
-  const half = gelu(conv1d(mel, encoder.at('conv1'), width, downsample))
-  const quarter = gelu(conv1d(half, encoder.at('conv2'), width, downsample))
-  let x = named(transpose(quarter, [0, 2, 1]), [1, 'tokens', width])
+  let x = part.index === 0 ? embed(graph, encoder, width) : graph.input('hidden', 'float32', [1, 'tokens', width])
   const rotary = rotaryTables(x, { maxLength: MAX_TOKENS, headWidth: HEAD_WIDTH })
-  for (let layer = 0; layer < layers; layer++) {
+  for (let layer = begin; layer < end; layer++) {
     x = block(x, encoder.at('blocks', layer), dimensions, rotary)
     if (layer === 0) graph.probe('hidden_block0', x)
   }
+  if (part.index < part.count - 1) graph.output('heard', x)
+  else quantise(graph, x, weights.at('quantizer', '_codebook'), width)
+  return graph
+}
+
+/** The mel at a quarter of its rate, [1, tokens, width]. */
+function embed(graph: Graph, encoder: WeightScope, width: number): Value {
+  const mel = graph.input('mel', 'float32', [1, MEL_CHANNELS, 'frames'])
+  const downsample = { kernel: 3, stride: 2, padding: 1 }
+  const half = gelu(conv1d(mel, encoder.at('conv1'), width, downsample))
+  const quarter = gelu(conv1d(half, encoder.at('conv2'), width, downsample))
+  return named(transpose(quarter, [0, 2, 1]), [1, 'tokens', width])
+}
+
+/** Finite scalar quantisation: eight digits of three levels make a token. */
+function quantise(graph: Graph, x: Value, codebook: WeightScope, width: number): void {
   graph.probe('hidden_last', x)
-  const projected = linear(x, weights.at('quantizer', '_codebook', 'project_down'), width, DIGITS)
+  const projected = linear(x, codebook.at('project_down'), width, DIGITS)
   graph.probe('project_down', projected)
   const squashed = mul(tanh(projected), TANH_SCALE)
   graph.probe('fsq_prerounding', squashed)
@@ -49,7 +77,6 @@ export function buildSpeechTokenizer(
     [DIGITS, 1],
   )
   graph.output('tokens', cast(reshape(matMul(digits, places), ['tokens']), 'int64'))
-  return graph
 }
 
 function block(

@@ -62,12 +62,21 @@ export async function createChatterboxEngine(folder: string, options: Chatterbox
   return {
     info: async () => info,
     encodeVoice: (recording, signal) =>
-      oneAtATime(async () => {
-        // Half a gigabyte that is needed once per voice: opened for it, closed after it.
-        await using networks = await VoiceNetworks.open(graphFile, { threads })
-        await demandVersion(folder, version)
-        return toVoice(await prepareConditionals(recording, networks, signal), info)
-      }, signal),
+      oneAtATime(
+        async () => {
+          try {
+            return toVoice(
+              await prepareConditionals(recording, new VoiceNetworks(graphFile, { threads }), signal),
+              info,
+            )
+          } finally {
+            // The networks were opened one after another; whatever came of it, it counts only if all were of one model.
+            await demandVersion(folder, version)
+          }
+        },
+        signal,
+        'urgent',
+      ),
     async *synthesize(piece, signal): AsyncGenerator<AudioChunk> {
       checkVoice(piece.voice, info)
       if (!hasWords(piece.text)) return
@@ -84,18 +93,20 @@ export async function createChatterboxEngine(folder: string, options: Chatterbox
         return lm.generate({ ...request, uniform, onToken }, stop)
       }
       const seed = { seed: piece.seed, pieceIndex: piece.index }
+      // Whoever has heard nothing yet goes before those who have: the decodings of a long text would otherwise double a short one's time.
+      const urgency = piece.index === 0 ? 'urgent' : 'patient'
       if (piece.latency === 'low') {
         const stream = decoder.stream(voice.decoder, seed)
         yield* speakEarly(
           (onToken, stop) => attempt(0, stop, onToken),
           stream,
-          (task) => oneAtATime(task, signal),
+          (task) => oneAtATime(task, signal, urgency),
           signal,
         )
         return
       }
       const { tokens, guards } = await bestAttempt(text, (index) => attempt(index, signal))
-      const decoded = await oneAtATime(() => decoder.decode(tokens, voice.decoder, seed, signal), signal)
+      const decoded = await oneAtATime(() => decoder.decode(tokens, voice.decoder, seed, signal), signal, urgency)
       const samples = trimTrailingSilence(decoded)
       yield { samples, guards: samples === decoded ? guards : [...guards, 'trailing-silence-trimmed'] }
     },

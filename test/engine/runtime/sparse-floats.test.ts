@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { ENGINE_ENVIRONMENT } from '../../../src/engine/engine-environment.ts'
-import { sparseFloats } from '../../../src/engine/runtime/sparse-floats.ts'
+import { forgetAfter, sparseFloats } from '../../../src/engine/runtime/sparse-floats.ts'
 
 const HUGE_PAGES = '/sys/kernel/mm/transparent_hugepage/enabled'
 const SIZE = 64 << 20
@@ -29,11 +29,24 @@ test('zeros that can be written, moved and viewed as any others', () => {
   assert.deepEqual(floats.slice(19, 22), Float32Array.of(0, 1.5, 0))
 })
 
+test('what is forgotten is zero and costs nothing, and views see it', { skip: process.platform !== 'linux' }, () => {
+  const resident = () => 1024 * Number(/RssAnon:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1])
+  const floats = sparseFloats(SIZE / 4)
+  const view = floats.subarray(SIZE / 8, SIZE / 8 + 10)
+  floats.fill(2)
+  const full = resident()
+  forgetAfter(floats, 100)
+  assert.ok(full - resident() > SIZE / 2, `${full - resident()} bytes came back`)
+  assert.deepEqual([floats.length, floats[99], floats[2000], view.length, view[0]], [SIZE / 4, 2, 0, 10, 0])
+  view[0] = 3
+  assert.equal(floats[SIZE / 8], 3)
+})
+
 test('in the engine process, a number written costs a page and not a huge one', { skip: skipped() }, (t) => {
   const grown = (allocation: string): number => {
     const script = `
       import { readFileSync } from 'node:fs'
-      import { sparseFloats } from ${JSON.stringify(import.meta.resolve('../../../src/engine/runtime/sparse-floats.js'))}
+      import { forgetAfter, sparseFloats } from ${JSON.stringify(import.meta.resolve('../../../src/engine/runtime/sparse-floats.js'))}
       const resident = () => 1024 * Number(/RssAnon:\\s+(\\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))[1])
       resident()
       const before = resident()

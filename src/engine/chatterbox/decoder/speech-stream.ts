@@ -12,14 +12,12 @@ import type { Flow } from './flow.ts'
 import { FRAMES_PER_TOKEN, MEL_BANDS, SAMPLES_PER_FRAME } from './frame-rates.ts'
 import { type HarmonicCycles, harmonicSource, noiseGain, startOfHarmonics } from './harmonic-source.ts'
 import { soundsOf, TRAILING_SILENCE } from './sounds.ts'
-import type { Pitch, Vocoder } from './vocoder.ts'
+import { type Pitch, VOCODER_REACH_FRAMES, type Vocoder } from './vocoder.ts'
 
 /** The encoder looks this many tokens ahead; the mel of a window's last ones is not final. */
 const LOOKAHEAD_TOKENS = 3
 /** Ready mel frames that wait for the next window, to be blended with its own: 160 ms, as in CosyVoice 2. */
 const HELD_BACK_FRAMES = 8
-/** Frames before a window that the vocoder hears again; it reaches 14 frames back. */
-const VOCODER_CONTEXT_FRAMES = 16
 /** Tokens before a window that the flow decodes again. */
 const FLOW_CONTEXT_TOKENS = 100
 /** The flow's cost is mostly that of its prompt. 125 tokens keep the speaker (WeSpeaker cosine 0.75 against 0.76 with all 250). */
@@ -130,7 +128,7 @@ export class SpeechStream {
   }
 }
 
-const contextBefore = (frame: number): number => Math.max(0, frame - VOCODER_CONTEXT_FRAMES)
+const contextBefore = (frame: number): number => Math.max(0, frame - VOCODER_REACH_FRAMES)
 
 /** The prompt's first tokens and just their frames: cut at its end, never at its start, where tokens and frames would part. */
 function startOf(voice: VoicePrompt): VoicePrompt {

@@ -1,7 +1,7 @@
 // Keys and values of every layer, for a fixed number of sequences ("slots") of bounded length. Arrays and copies only; runs nothing.
 import { invariant } from '../../../errors.ts'
 import type { Tensor } from '../../runtime/session.ts'
-import { sparseFloats } from '../../runtime/sparse-floats.ts'
+import { forgetAfter, sparseFloats } from '../../runtime/sparse-floats.ts'
 
 export interface KvDimensions {
   readonly layers: number
@@ -20,7 +20,7 @@ export interface KvPrefix {
 
 /**
  * Each array is [slots, heads, positions, headWidth], so that neighbouring slots are one batch without a copy. Memory is taken from the
- * system page by page as positions are filled: a slot costs what its longest sequence so far needed.
+ * system page by page as positions are filled: a slot costs what its longest sequence so far needed, until it is forgotten.
  */
 export class KvCache {
   readonly dimensions: KvDimensions
@@ -40,6 +40,14 @@ export class KvCache {
     const size = heads * positions * headWidth
     const data = this.#layer(layer)[kind].subarray(firstSlot * size, (firstSlot + batch) * size)
     return { data, shape: [batch, heads, positions, headWidth] }
+  }
+
+  /** Gives the memory of all slots but the first `slots` back. No run may be under way. */
+  forgetAfter(slots: number): void {
+    const { heads, headWidth, positions } = this.dimensions
+    for (const { keys, values } of this.#layers) {
+      for (const floats of [keys, values]) forgetAfter(floats, slots * heads * positions * headWidth)
+    }
   }
 
   /** Copies the first `length` positions of one slot over those of another. */

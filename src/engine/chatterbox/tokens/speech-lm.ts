@@ -121,7 +121,11 @@ export class SpeechLm implements AsyncDisposable {
       for (;;) {
         this.#dropAborted()
         this.#admitNext()
-        if (!this.#joining && this.#speaking.length === 0) return
+        if (!this.#joining && this.#speaking.length === 0) {
+          // What company left behind, up to 150 MB a slot. The first slot is kept: whoever speaks alone need not wait for new pages.
+          this.#t3.cache.forgetAfter(1)
+          return
+        }
         if (this.#joining) await this.#joinOneStep(this.#joining)
         if (this.#speaking.length > 0) await this.#speakOneToken()
       }

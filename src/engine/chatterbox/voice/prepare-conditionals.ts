@@ -1,12 +1,12 @@
 // Reference recording → conditionals, step by step as the original code does it (tts_turbo.py, prepare_conditionals).
 import { resample } from '../../../audio/resample.ts'
-import { AppError } from '../../../errors.ts'
+import { AppError, invariant } from '../../../errors.ts'
 import type { ReferenceRecording } from '../../engine.ts'
 import type { Conditionals } from './conditionals.ts'
 import { promptMel } from './prompt-mel.ts'
 import { normaliseLoudness } from './reference-loudness.ts'
 import { resampleSincHann } from './sinc-hann.ts'
-import type { VoiceNetworks } from './voice-networks.ts'
+import type { TokenizerInput, VoiceNetworks } from './voice-networks.ts'
 
 const DECODER_HZ = 24000
 const SPEECH_HZ = 16000
@@ -19,7 +19,10 @@ const MAX_DECODER_TOKENS = 250
 /** A recording whose loudest sample stays below this holds no speech; −60 dB. */
 const SILENCE = 1e-3
 
-/** Throws AppError('invalid_reference_audio') for a recording that is too short or silent. Stops between two networks when aborted. */
+/**
+ * Throws AppError('invalid_reference_audio') for a recording that is too short or silent. Stops between two networks, and between two parts of
+ * the largest, when aborted.
+ */
 export async function prepareConditionals(
   recording: ReferenceRecording,
   networks: VoiceNetworks,
@@ -28,11 +31,14 @@ export async function prepareConditionals(
   const reference = readReference(recording)
   const speech = resample(reference, DECODER_HZ, SPEECH_HZ)
   signal.throwIfAborted()
-  const decoder = await prepareDecoder(reference.subarray(0, DECODER_SECONDS * DECODER_HZ), networks, signal)
+  const { tokens, ...decoder } = await hearForDecoder(reference.subarray(0, DECODER_SECONDS * DECODER_HZ), networks)
   signal.throwIfAborted()
-  const promptTokens = await networks.speechTokens(speech.subarray(0, PROMPT_SECONDS * SPEECH_HZ), MAX_PROMPT_TOKENS)
+  const prompt = { samples: speech.subarray(0, PROMPT_SECONDS * SPEECH_HZ), maxTokens: MAX_PROMPT_TOKENS }
+  const [decoderTokens, promptTokens] = await networks.speechTokens([tokens, prompt], signal)
+  invariant(decoderTokens && promptTokens, 'both recordings have tokens')
   signal.throwIfAborted()
-  return { speakerEmbedding: await networks.speakerEmbedding(speech), promptTokens, decoder }
+  const speakerEmbedding = await networks.speakerEmbedding(speech)
+  return { speakerEmbedding, promptTokens, decoder: { ...decoder, tokens: wholeTokens(decoderTokens, decoder.frames) } }
 }
 
 function readReference({ samples, sampleRate, normLoudness }: ReferenceRecording): Float32Array {
@@ -57,11 +63,23 @@ export async function prepareDecoder(
   networks: VoiceNetworks,
   signal: AbortSignal,
 ): Promise<Conditionals['decoder']> {
-  const mel = promptMel(reference)
-  const speech = resampleSincHann(reference, DECODER_HZ, SPEECH_HZ)
-  const xvector = await networks.xvector(speech)
+  const { tokens, ...decoder } = await hearForDecoder(reference, networks)
   signal.throwIfAborted()
-  const tokens = await networks.speechTokens(speech, MAX_DECODER_TOKENS)
-  // A token stands for two frames; where the recording ends within a token, the token has no frames and is dropped.
-  return { tokens: tokens.subarray(0, Math.floor(mel.frames / 2)), mel: mel.values, frames: mel.frames, xvector }
+  const [found] = await networks.speechTokens([tokens], signal)
+  invariant(found, 'the recording has tokens')
+  return { ...decoder, tokens: wholeTokens(found, decoder.frames) }
 }
+
+/** All of it but the tokens; `tokens` is what the tokenizer shall hear. */
+async function hearForDecoder(
+  reference: Float32Array,
+  networks: VoiceNetworks,
+): Promise<Omit<Conditionals['decoder'], 'tokens'> & { readonly tokens: TokenizerInput }> {
+  const mel = promptMel(reference)
+  const samples = resampleSincHann(reference, DECODER_HZ, SPEECH_HZ)
+  const xvector = await networks.xvector(samples)
+  return { mel: mel.values, frames: mel.frames, xvector, tokens: { samples, maxTokens: MAX_DECODER_TOKENS } }
+}
+
+/** A token stands for two frames; where the recording ends within a token, the token has no frames and is dropped. */
+const wholeTokens = (tokens: Int32Array, frames: number): Int32Array => tokens.subarray(0, Math.floor(frames / 2))

@@ -113,3 +113,14 @@ test('mel and samples of the tiny decoder are what they were', async () => {
   const source = noiseTensor([480 * f0.length], 4).data
   assert.ok(largestDifference(await vocoder.samples(mel, source), expected.readFloat32('samples')) < 2e-5)
 })
+
+test('a long mel is spoken in windows, and rounding alone can tell', async () => {
+  await using vocoder = await Vocoder.open(tiny.graphFile, options)
+  const frames = 101
+  const mel = noiseTensor([frames, 80], 5).data.map((value) => 3 * value - 6)
+  const source = noiseTensor([480 * frames], 6).data
+  const whole = await vocoder.samples(mel, source)
+  assert.ok(whole.some((sample) => Math.abs(sample) > 1e-3))
+  for (const longest of [100, 40, 17])
+    assert.ok(largestDifference(await vocoder.samples(mel, source, longest), whole) < 1e-5, `windows of ${longest}`)
+})
