@@ -15,6 +15,8 @@ export const ERROR_CODES = [
   'model_not_found',
   'not_found',
   'request_not_found',
+  'not_completed',
+  'pieces_unavailable',
   'credits_not_found',
   'method_not_allowed',
   'invalid_content_type',

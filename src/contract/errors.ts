@@ -48,8 +48,8 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorContract>> = {
   },
   text_too_long: {
     status: 400,
-    when: '`text` has more than 10,000 characters (Unicode code points).',
-    remedy: 'Split the text and send several requests.',
+    when: '`text` has more characters (Unicode code points) than the route takes: 100,000 on `/v2`, 10,000 elsewhere.',
+    remedy: 'Send a long text through `/v2`; split one that is longer still.',
   },
   invalid_reference_audio: {
     status: 400,
@@ -86,6 +86,16 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorContract>> = {
     status: 404,
     when: 'The request id is unknown, belongs to another account, or has expired.',
     remedy: 'Fetch results before their `expires_at`.',
+  },
+  not_completed: {
+    status: 409,
+    when: 'What was asked for exists once the request has completed; it has not yet, or it failed.',
+    remedy: 'Wait for its end, e.g. with `/v2/requests/{id}/events`.',
+  },
+  pieces_unavailable: {
+    status: 409,
+    when: 'The pieces of the request are not kept: retention `none`, a request that came through `/v1`, of a single piece, or of an older version; or they are by another model than the one that speaks now.',
+    remedy: 'Send the text again through `/v2`.',
   },
   credits_not_found: {
     status: 404,

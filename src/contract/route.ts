@@ -44,6 +44,7 @@ export const REQUEST_HEADERS = {
   'idempotency-key':
     'Any text of up to 255 characters. The same key with the same parameters gives the stored result and is charged once.',
   range: 'One byte range, as media players send it.',
+  'last-event-id': 'The id of the last event that arrived: what came before is not sent again.',
 } as const
 type RequestHeaderName = keyof typeof REQUEST_HEADERS
 

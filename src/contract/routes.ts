@@ -4,6 +4,7 @@ import { ACCOUNT_ROUTES } from './account-routes.ts'
 import { ADMIN_ROUTES } from './admin-routes.ts'
 import { ELEVENLABS_ROUTES } from './elevenlabs-routes.ts'
 import { FILE_ROUTES } from './file-routes.ts'
+import { LONG_TEXT_ROUTES } from './long-text-routes.ts'
 import { OPENAI_ROUTES } from './openai-routes.ts'
 import { REQUEST_AUDIO_ROUTES } from './request-audio-routes.ts'
 import type { RouteContract } from './route.ts'
@@ -15,6 +16,7 @@ import { WEBHOOK_ROUTES } from './webhook-routes.ts'
 export const ROUTES = {
   ...SPEECH_ROUTES,
   ...REQUEST_AUDIO_ROUTES,
+  ...LONG_TEXT_ROUTES,
   ...ACCOUNT_ROUTES,
   ...FILE_ROUTES,
   ...VOICE_ROUTES,

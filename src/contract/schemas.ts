@@ -4,6 +4,7 @@ import { creditsSchema } from './account.ts'
 import { ADMIN_SCHEMAS } from './admin.ts'
 import { ELEVENLABS_SCHEMAS } from './elevenlabs.ts'
 import { errorBodySchema } from './errors.ts'
+import { LONG_TEXT_SCHEMAS } from './long-text.ts'
 import { OPENAI_SCHEMAS } from './openai.ts'
 import { provenanceRequestSchema, provenanceSchema } from './provenance.ts'
 import { requestAudioQuerySchema } from './request-audio.ts'
@@ -81,6 +82,7 @@ export const SCHEMAS = {
   UsageQuery: usageQuerySchema,
   Usage: usageSchema,
   Error: errorBodySchema,
+  ...LONG_TEXT_SCHEMAS,
   ...OPENAI_SCHEMAS,
   ...ELEVENLABS_SCHEMAS,
   ...ADMIN_SCHEMAS,

@@ -56,7 +56,7 @@ export const SPEECH_ROUTES = {
     path: `/v2/${MODEL_SLUG}`,
     summary: 'Submit a text to be spoken, and fetch the speech later',
     description:
-      'Answers at once with an id and URLs to poll. The price is held now and charged when the speech is ready; a failure or a cancellation is never charged.',
+      'Answers at once with an id and URLs to poll. A text of up to 100,000 characters is spoken in pieces, which can be followed, played and spoken again one by one. The price is held now and charged when the speech is ready; a failure or a cancellation is never charged.',
     curl: `curl "$BASE/v2/${MODEL_SLUG}" -H "x-api-key: $KEY" \\
   -F text='Hello there. [chuckle]' -F reference_audio=@voice.wav`,
     access: 'key',

@@ -1,7 +1,10 @@
 // The parameters of speech: types, ranges, defaults and the exact words of every refusal. The only validation of their shape.
 import { z } from 'zod'
+import { MODEL_SLUG } from './models.ts'
 
 export const TEXT_LIMIT_CHARACTERS = 10_000
+/** Of a request whose caller does not wait. */
+export const LONG_TEXT_LIMIT_CHARACTERS = 100_000
 const WEBHOOK_URL_LIMIT = 2048
 
 /** In the order of preference for a wildcard in `Accept`. A media type other than the first is an alias. */
@@ -60,20 +63,24 @@ const requiredString = (name: string) => {
 }
 
 /** A text to speak, under whatever name an API has for it. */
-export const spokenText = (name: string) =>
+export const spokenText = (name: string, limitCharacters = TEXT_LIMIT_CHARACTERS) =>
   requiredString(name).check(({ value, issues }) => {
     const characters = countCodePoints(value)
-    if (characters <= TEXT_LIMIT_CHARACTERS) return
-    const [has, limit] = [characters, TEXT_LIMIT_CHARACTERS].map((count) => count.toLocaleString('en-US'))
-    issues.push(issue(value, `${name} is ${has} characters; the limit is ${limit}.`, 'text_too_long'))
+    if (characters <= limitCharacters) return
+    const [has, limit, long] = [characters, limitCharacters, LONG_TEXT_LIMIT_CHARACTERS].map((count) =>
+      count.toLocaleString('en-US'),
+    )
+    const elsewhere = limitCharacters < LONG_TEXT_LIMIT_CHARACTERS ? ` here; /v2/${MODEL_SLUG} takes up to ${long}` : ''
+    issues.push(issue(value, `${name} is ${has} characters; the limit is ${limit}${elsewhere}.`, 'text_too_long'))
   })
 
-const text = spokenText('text').meta({
-  minLength: 1,
-  maxLength: TEXT_LIMIT_CHARACTERS,
-  description: 'What to say. Sound tags such as `[laugh]`, `[chuckle]` or `[sigh]` are performed, not read out.',
-  examples: ['Hello there. [chuckle] This is my voice.'],
-})
+const textOfUpTo = (limitCharacters: number) =>
+  spokenText('text', limitCharacters).meta({
+    minLength: 1,
+    maxLength: limitCharacters,
+    description: 'What to say. Sound tags such as `[laugh]`, `[chuckle]` or `[sigh]` are performed, not read out.',
+    examples: ['Hello there. [chuckle] This is my voice.'],
+  })
 
 /** What kind of reference it is, and whether it can be used, synthesis finds out. */
 const referenceAudio = requiredString('reference_audio').meta({
@@ -92,7 +99,7 @@ const retention = z
 
 export const speechSchema = z
   .object({
-    text,
+    text: textOfUpTo(TEXT_LIMIT_CHARACTERS),
     reference_audio: referenceAudio,
     temperature: numberBetween('temperature', 0.05, 2).default(0.7).describe('Higher is livelier, lower is steadier.'),
     top_p: numberBetween('top_p', 0, 1).default(0.9).describe('Keeps the likeliest tokens up to this probability.'),
@@ -167,7 +174,8 @@ const webhookUrl = z
   .describe('`https:` URL that is called when the request has ended, whatever the outcome.')
 
 /** What the asynchronous API takes beside the parameters of speech. */
-export const asyncSpeechSchema = speechSchema.extend({ webhook_url: webhookUrl }).meta({
+const longSpeechSchema = speechSchema.extend({ text: textOfUpTo(LONG_TEXT_LIMIT_CHARACTERS) })
+export const asyncSpeechSchema = longSpeechSchema.extend({ webhook_url: webhookUrl }).meta({
   description: 'Parameters stand at the top level. Unknown ones are ignored and named in `x-ignored-parameters`.',
   examples: [
     {

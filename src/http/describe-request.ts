@@ -23,6 +23,21 @@ export function requestUrls(
   }
 }
 
+/** In the words of the contract, which knows two ends: a cancelled request is a failed one with a code. */
+export function requestStatus({ state }: Pick<Job, 'state'>): 'QUEUED' | 'PROCESSING' | 'COMPLETED' | 'FAILED' {
+  switch (state) {
+    case 'queued':
+      return 'QUEUED'
+    case 'running':
+      return 'PROCESSING'
+    case 'completed':
+      return 'COMPLETED'
+    case 'failed':
+    case 'cancelled':
+      return 'FAILED'
+  }
+}
+
 /** `queuePosition`: how many are served before it; undefined where it no longer waits. */
 export function describeSubmitted(job: Job, queuePosition: number | undefined, publicBase: string): SubmittedRequest {
   return {

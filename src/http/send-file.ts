@@ -19,11 +19,13 @@ export interface StoredFile {
   readonly isPassing?: boolean
 }
 
+type FileSource = Pick<Blobs, 'stream' | 'size'>
+
 /** Throws `not_found` when the bytes are gone, `range_not_satisfiable`. */
 export async function sendFile(
   request: FastifyRequest,
   reply: FastifyReply,
-  blobs: Blobs,
+  blobs: FileSource,
   file: StoredFile,
 ): Promise<FastifyReply> {
   const etag = `"${file.etag}"`
@@ -54,6 +56,20 @@ export async function sendFile(
   reply.header('content-length', end - start)
   if (range.kind === 'part') reply.code(206).header('content-range', `bytes ${start}-${end - 1}/${file.bytes}`)
   return reply.send(body ?? Readable.from([])) // nothing at all for HEAD; but no stream, and the length would be set to 0
+}
+
+/** The same for bytes that are in memory already. */
+export function sendBytes(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  bytes: Uint8Array,
+  file: Omit<StoredFile, 'blobKey' | 'bytes'>,
+): Promise<FastifyReply> {
+  const source: FileSource = {
+    stream: async (_, { start, end }) => Readable.from([bytes.subarray(start, end)]),
+    size: async () => bytes.length,
+  }
+  return sendFile(request, reply, source, { ...file, blobKey: '', bytes: bytes.length })
 }
 
 export function gone(): AppError {

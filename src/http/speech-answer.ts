@@ -21,10 +21,16 @@ export interface FinishedSpeech {
   readonly expiresAt: Date
 }
 
+/** Where an output is downloaded. */
+export const outputUrl = (
+  { token, mediaType }: { readonly token: string; readonly mediaType: string },
+  publicBase: string,
+): string => `${publicBase}/outputs/${token}.${extensionOf(mediaType) ?? 'bin'}`
+
 /** `publicBase` is the base of the output's URL. */
 export function describeFinished(speech: FinishedSpeech, publicBase: string): CompletedRequest {
   const extension = extensionOf(speech.mediaType) ?? 'bin'
-  const url = `${publicBase}/outputs/${speech.outputToken}.${extension}`
+  const url = outputUrl({ token: speech.outputToken, mediaType: speech.mediaType }, publicBase)
   return {
     status: 'COMPLETED',
     request_id: speech.requestId,

@@ -26,6 +26,8 @@ export interface ClaimedJob {
   /** As it was given to `submitJob`. */
   readonly request: unknown
   readonly inputBlobKey: string | undefined
+  /** The voice, encoded already: that of the request which this one was derived from. */
+  readonly voiceBlobKey: string | undefined
   readonly holdMicro: number
   /** 1 the first time. */
   readonly attempt: number
@@ -54,7 +56,7 @@ export async function claimJobs(db: Database, claim: Claim): Promise<ClaimedJob[
 
 const CLAIMED_JOB = sql`
   jobs.id, jobs.lease_token as "leaseToken", jobs.account_id as "accountId", jobs.api_key_id as "apiKeyId", jobs.mode, jobs.request,
-  jobs.input_blob_key as "inputBlobKey", jobs.hold_micro as "holdMicro", jobs.attempts as attempt,
+  jobs.input_blob_key as "inputBlobKey", jobs.voice_blob_key as "voiceBlobKey", jobs.hold_micro as "holdMicro", jobs.attempts as attempt,
   jobs.max_attempts as "maxAttempts", jobs.stream, jobs.retention, jobs.created_at as "createdAt", jobs.turn,
   greatest(0, extract(epoch from now() - greatest(jobs.queued_at, jobs.run_at)))::float8 as "queuedSeconds"
 `
@@ -62,20 +64,22 @@ const CLAIMED_JOB = sql`
 const PIECES = sql`(
   select coalesce(json_agg(json_build_object(
     'index', index, 'blobKey', blob_key, 'samples', samples, 'sampleRate', sample_rate, 'guards', guards,
-    'engineSeconds', engine_seconds, 'chargeMicro', charge_micro
+    'engineSeconds', engine_seconds, 'chargeMicro', charge_micro, 'model', model, 'version', version
   ) order by index), '[]'::json)
   from job_pieces where job_id = claimed.id
 ) as pieces`
 
-interface ClaimedRow extends Omit<ClaimedJob, 'inputBlobKey'> {
+interface ClaimedRow extends Omit<ClaimedJob, 'inputBlobKey' | 'voiceBlobKey'> {
   readonly inputBlobKey: string | null
+  readonly voiceBlobKey: string | null
   readonly turn: number
   readonly clock: number | null
 }
 
-const readClaimed = ({ turn: _turn, clock: _clock, inputBlobKey, ...job }: ClaimedRow): ClaimedJob => ({
+const readClaimed = ({ turn: _turn, clock: _clock, inputBlobKey, voiceBlobKey, ...job }: ClaimedRow): ClaimedJob => ({
   ...job,
   inputBlobKey: inputBlobKey ?? undefined,
+  voiceBlobKey: voiceBlobKey ?? undefined,
 })
 
 /**

@@ -20,6 +20,8 @@ export interface Completion {
   readonly chargeMicro: number
   /** Its blob is durable already. */
   readonly output: JobOutput
+  /** Where the voice is kept for pieces that are spoken again later; durable as well. */
+  readonly voiceBlobKey?: string | undefined
   /** Facts of the result that JSON can hold, for whoever asks for the job later. */
   readonly result: unknown
 }
@@ -62,6 +64,7 @@ export async function completeJob(db: Database, completion: Completion): Promise
         output_bytes = ${has(sql`${output.bytes}::bigint`)},
         output_sha256 = ${has(sql`${output.sha256}::text`)},
         output_audio_seconds = ${has(sql`${output.audioSeconds}::float8`)},
+        voice_blob_key = ${has(sql`coalesce(voice_blob_key, ${completion.voiceBlobKey ?? null}::text)`)},
         request = ${scrubbedRequest},
         expires_at = case retention when 'none' then least(expires_at, now() + ${UNRETAINED_FOR}::interval) else expires_at end
       where id = ${id} and lease_token = ${leaseToken} and state = 'running'

@@ -13,6 +13,13 @@ export function makeOutputBlobKey(jobId: string): string {
   return `${OUTPUTS_FOLDER}/${jobId.slice(0, 2)}/${jobId}-${newId().slice(0, 8)}`
 }
 
+export const JOB_VOICES_FOLDER = 'job-voices'
+
+/** Where the encoded voice of a job is kept. */
+export function makeVoiceBlobKey(jobId: string): string {
+  return `${JOB_VOICES_FOLDER}/${jobId.slice(0, 2)}/${jobId}-${newId().slice(0, 8)}`
+}
+
 export const INPUTS_FOLDER = 'inputs'
 
 /** Where the recording that came with a request waits for its worker. */

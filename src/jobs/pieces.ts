@@ -25,6 +25,9 @@ export interface DonePiece {
   readonly guards: unknown
   readonly engineSeconds: number
   readonly chargeMicro: number
+  /** Of the engine that spoke it; none in rows of before. */
+  readonly model?: string | null | undefined
+  readonly version?: string | null | undefined
 }
 
 export interface PieceCommit extends DonePiece {
@@ -51,10 +54,12 @@ export async function commitPiece(db: Database, piece: PieceCommit): Promise<'co
         and not exists (select from job_pieces where job_id = ${id} and index = ${index})
       returning id, account_id
     ), piece as (
-      insert into job_pieces (job_id, index, blob_key, samples, sample_rate, guards, engine_seconds, charge_micro)
+      insert into job_pieces (
+        job_id, index, blob_key, samples, sample_rate, guards, engine_seconds, charge_micro, model, version
+      )
       select
         id, ${index}, ${piece.blobKey}, ${piece.samples}, ${piece.sampleRate}, ${JSON.stringify(piece.guards)},
-        ${piece.engineSeconds}, ${chargeMicro}
+        ${piece.engineSeconds}, ${chargeMicro}, ${piece.model ?? null}, ${piece.version ?? null}
       from job
     ), charge as (
       insert into ledger (account_id, kind, amount_micro, job_id, piece)
@@ -68,7 +73,7 @@ export async function commitPiece(db: Database, piece: PieceCommit): Promise<'co
   return retryTransient(async () => {
     const row = (await statement.execute(db).catch(asSecond))?.rows[0]
     if (!row) return findFate(db, piece)
-    notifyChanged(db, id) // somebody may be waiting to send it
+    notifyChanged(db, id) // somebody may be waiting to send it, or to tell of it
     return 'committed'
   })
 }
@@ -102,10 +107,30 @@ export async function findPieces(db: Database, jobId: string, fromIndex: number)
     db
       .selectFrom('job_pieces')
       .select(['index', 'blob_key as blobKey', 'samples', 'sample_rate as sampleRate', 'guards'])
-      .select(['engine_seconds as engineSeconds', 'charge_micro as chargeMicro'])
+      .select(['engine_seconds as engineSeconds', 'charge_micro as chargeMicro', 'model', 'version'])
       .where('job_id', '=', jobId)
       .where('index', '>=', fromIndex)
       .orderBy('index')
       .execute(),
   )
+}
+
+/**
+ * Takes back the pieces of a running job that is not paid by the piece, because they cannot be gone on with. Their blobs, which belong to
+ * nobody then, are returned. undefined: the job is somebody else's.
+ */
+export async function discardPieces(
+  db: Database,
+  { id, leaseToken }: Pick<PieceCommit, 'id' | 'leaseToken'>,
+): Promise<string[] | undefined> {
+  const statement = sql<{ blobKey: string | null }>`
+    with job as (
+      select id from jobs where id = ${id} and lease_token = ${leaseToken} and state = 'running' and not stream for update
+    ), gone as (
+      delete from job_pieces using job where job_id = job.id returning blob_key
+    )
+    select blob_key as "blobKey" from job left join gone on true
+  `
+  const { rows } = await retryTransient(() => statement.execute(db))
+  return rows.length === 0 ? undefined : rows.flatMap(({ blobKey }) => blobKey ?? [])
 }

@@ -2,7 +2,7 @@
 import { sql } from 'kysely'
 
 /** In the `set` of whatever ends a job: what a job of retention `none` was asked for is forgotten. */
-export const scrubbedRequest = sql`case when retention = 'none' then request - 'text' - 'reference' else request end`
+export const scrubbedRequest = sql`case when retention = 'none' then request - 'text' - 'reference' - 'pieces' else request end`
 
 /** The `set` of an update that cancels open jobs: those that wait at once; those that run are to be stopped by their worker. */
 export const cancelling = sql`

@@ -35,10 +35,20 @@ export interface NewJob {
   readonly retention?: Retention | undefined
   /** Paid by the piece, with `commitPiece`; `completeJob` then charges nothing. Default: false. */
   readonly stream?: boolean | undefined
+  /** Begin with the pieces and the voice of a completed job of the account, which is not touched. */
+  readonly derivedFrom?: DerivedFrom | undefined
   /** Refuse a sync job when as many wait already, of all accounts. Requests at the same time may each find the last place. */
   readonly maxQueuedSync?: number | undefined
   /** Refuse the job when its key has as many open ones, unless the key has a limit of its own. Exact, whoever else submits. */
   readonly maxOpenOfKey?: number | undefined
+}
+
+export interface DerivedFrom {
+  readonly jobId: string
+  /** The piece that is not taken over. */
+  readonly exceptIndex: number
+  /** How many are: when there are not as many, the job is refused. */
+  readonly pieces: number
 }
 
 export type Submitted =
@@ -50,7 +60,8 @@ export type Submitted =
  * Adds the job to the queue, holds its price and tells the workers. A sync job without an idempotency key is cancelled when nobody attends it
  * (attendance.ts).
  * Throws AppError `insufficient_credits`; `idempotency_conflict` when the key came with another request; `overloaded` when the queue is
- * full or the key is at its limit; `invalid_parameter` for a request with characters that no database text can hold.
+ * full or the key is at its limit; `invalid_parameter` for a request with characters that no database text can hold; `pieces_unavailable` when
+ * there is nothing to begin with any more.
  */
 export async function submitJob(db: Database, job: NewJob): Promise<Submitted> {
   invariant(Number.isSafeInteger(job.holdMicro) && job.holdMicro >= 0, `${job.holdMicro} is no amount of micro-dollars`)
@@ -75,16 +86,19 @@ async function addJob(db: Database, job: NewJob): Promise<Answer> {
   const isAttended = mode === 'sync' && job.idempotency === undefined
   const fullAt = mode === 'sync' ? (job.maxQueuedSync ?? null) : null
   // The account is locked first: the limit of a key is counted behind that lock, and an account's turns are in the order of its jobs.
-  const statement = sql<Selectable<JobsTable> & { queue_is_full: boolean; key_is_full: boolean }>`
+  const statement = sql<
+    Selectable<JobsTable> & { queue_is_full: boolean; key_is_full: boolean; source_is_gone: boolean }
+  >`
     with account as materialized (
       select id, ${TURNS[mode]} as turn, retention, result_ttl_hours from accounts where id = ${job.accountId} for update
-    ), room as materialized (
+    ), source as materialized (${sourcePieces(job)}), room as materialized (
       select
         account.turn, account.retention, account.result_ttl_hours,
         ${fullAt}::int is not null and (
           select count(*) from (select from jobs where state = 'queued' and mode = 'sync' and run_at is null limit ${fullAt}::int) as waiting
         ) >= ${fullAt}::int as queue_is_full,
-        max_open is not null and count_open_jobs(key.id, max_open) >= max_open as key_is_full
+        max_open is not null and count_open_jobs(key.id, max_open) >= max_open as key_is_full,
+        (select count(*) from source) <> ${job.derivedFrom?.pieces ?? 0} as source_is_gone
       from account
       join (
         select id, account_id, coalesce(max_concurrent, ${job.maxOpenOfKey ?? null}::int) as max_open
@@ -93,7 +107,7 @@ async function addJob(db: Database, job: NewJob): Promise<Answer> {
     ), job as (
       insert into jobs (
         id, account_id, api_key_id, state, mode, request, input_blob_key, characters, turn, hold_micro,
-        idempotency_key, request_hash, expires_at, max_attempts, webhook_url, retention, stream, attended_until
+        idempotency_key, request_hash, expires_at, max_attempts, webhook_url, retention, stream, attended_until, voice_blob_key
       )
       select
         ${job.id}, ${job.accountId}, ${job.apiKeyId}, 'queued', ${mode}, ${JSON.stringify(job.request)},
@@ -102,15 +116,19 @@ async function addJob(db: Database, job: NewJob): Promise<Answer> {
         ${job.holdMicro}, ${job.idempotency?.key ?? null}, ${job.idempotency?.requestHash ?? null},
         now() + coalesce(result_ttl_hours, ${job.ttlHours}::int) * interval '1 hour', ${job.maxAttempts}, ${job.webhookUrl ?? null},
         coalesce(${job.retention ?? null}::text, retention), ${job.stream ?? false},
-        case when ${isAttended} then now() + ${ATTENDED_SECONDS} * interval '1 second' else 'infinity' end
-      from room where not queue_is_full and not key_is_full
+        case when ${isAttended} then now() + ${ATTENDED_SECONDS} * interval '1 second' else 'infinity' end,
+        (select max(voice_blob_key) from source)
+      from room where not queue_is_full and not key_is_full and not source_is_gone
       on conflict do nothing
       returning *
+    ), taken_over as (
+      insert into job_pieces (job_id, index, blob_key, samples, sample_rate, guards, engine_seconds, model, version)
+      select job.id, index, blob_key, samples, sample_rate, guards, 0, source.model, version from job cross join source
     ), held as (
       update accounts set held_micro = held_micro + job.hold_micro, ${TURNS[mode]} = job.turn
       from job where accounts.id = job.account_id
     )
-    select job.*, room.queue_is_full, room.key_is_full from room left join job on true
+    select job.*, room.queue_is_full, room.key_is_full, room.source_is_gone from room left join job on true
   `
   try {
     const row = (await statement.execute(db)).rows[0]
@@ -118,6 +136,7 @@ async function addJob(db: Database, job: NewJob): Promise<Answer> {
     if (row.id !== null) return { kind: 'added', job: readJob(row) }
     if (row.key_is_full)
       return { kind: 'refused', reason: overloaded('This API key is at its limit of open requests.') }
+    if (row.source_is_gone) return { kind: 'refused', reason: new AppError('pieces_unavailable', PIECES_GONE) }
     if (row.queue_is_full) return { kind: 'refused', reason: overloaded('The server is at its limit of requests.') }
     return { kind: 'taken' }
   } catch (error) {
@@ -126,6 +145,17 @@ async function addJob(db: Database, job: NewJob): Promise<Answer> {
     throw insufficientCredits(await findAvailable(db, job.accountId), job.holdMicro, error)
   }
 }
+
+const PIECES_GONE = 'The pieces of this request are no longer there. Send the text again.'
+
+/** The pieces that the job begins with. Locked, so that none is swept away before it has a second row. */
+const sourcePieces = ({ derivedFrom, accountId }: NewJob) => sql`
+  select index, blob_key, samples, sample_rate, guards, job_pieces.model, version, voice_blob_key
+  from job_pieces join jobs on jobs.id = job_pieces.job_id
+  where job_id = ${derivedFrom?.jobId ?? null}::text and index <> ${derivedFrom?.exceptIndex ?? null}::int
+    and jobs.account_id = ${accountId} and state = 'completed' and expires_at > now()
+  for key share of job_pieces
+`
 
 const overloaded = (message: string): AppError =>
   new AppError('overloaded', `${message} Try again shortly.`, { retryAfterSeconds: 1 })

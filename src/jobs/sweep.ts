@@ -14,7 +14,7 @@ import { findUploadBlobs, removeExpiredUploads, UPLOADS_FOLDER } from '../storag
 import type { JobMode } from './job.ts'
 import { giveBack } from './lease.ts'
 import { notifyChanged, notifyQueued } from './notify.ts'
-import { INPUTS_FOLDER, OUTPUTS_FOLDER } from './outputs.ts'
+import { INPUTS_FOLDER, JOB_VOICES_FOLDER, OUTPUTS_FOLDER } from './outputs.ts'
 import { PIECES_FOLDER } from './pieces.ts'
 import { isDead } from './requeue.ts'
 import { settlement } from './settlement.ts'
@@ -74,21 +74,43 @@ export async function requeueAbandonedJobs(db: Database): Promise<readonly Reque
 export async function removeExpired(db: Database, blobs: Blobs): Promise<number> {
   const keys = await removeExpiredUploads(db)
   for (let removed = BATCH; removed === BATCH; ) {
-    const { rows } = await sql<{ blobKey: string | null }>`
-      delete from jobs where id in (
+    const { rows } = await sql<{ blobKeys: (string | null)[] }>`
+      with expired as materialized (
         select id from jobs
         where expires_at <= now() and state not in ('queued', 'running')
         order by expires_at limit ${BATCH}
         for update skip locked
+      ), pieces as (
+        delete from job_pieces using expired where job_id = expired.id returning job_id, blob_key
+      ), gone as (
+        delete from jobs using expired where jobs.id = expired.id returning jobs.id, output_blob_key, voice_blob_key
       )
-      returning output_blob_key as "blobKey"
+      select array[output_blob_key, voice_blob_key] || array(select blob_key from pieces where job_id = gone.id) as "blobKeys"
+      from gone
     `.execute(db)
     removed = rows.length
-    keys.push(...rows.flatMap(({ blobKey }) => blobKey ?? []))
+    keys.push(...rows.flatMap(({ blobKeys }) => blobKeys.flatMap((key) => key ?? [])))
   }
-  // Killed here, the blobs are orphans.
-  for (const key of keys) await blobs.delete(key)
-  return keys.length
+  return deleteUnnamed(db, blobs, keys)
+}
+
+/**
+ * Deletes the blobs of rows that are gone, but for those that another job names: it may share pieces and voice with the one that it was
+ * derived from. Asked after the rows are gone, because nobody can begin to share them then. Killed in between, the blobs are orphans. Returns
+ * how many.
+ */
+async function deleteUnnamed(db: Database, blobs: Blobs, keys: readonly string[]): Promise<number> {
+  let deleted = 0
+  for (let at = 0; at < keys.length; at += BATCH) {
+    const batch = keys.slice(at, at + BATCH)
+    const named = await findJobBlobs(db, batch)
+    for (const key of batch) {
+      if (named.has(key)) continue
+      await blobs.delete(key)
+      deleted++
+    }
+  }
+  return deleted
 }
 
 /**
@@ -112,20 +134,26 @@ export async function removeInputs(db: Database, blobs: Blobs): Promise<number> 
 }
 
 /**
- * Removes the pieces of jobs that ended ten minutes ago: by then nobody is still being sent them. Those of a stream with an idempotency key
- * stay as long as its result: a replay is made of them. Returns how many.
+ * Removes the pieces of jobs that ended ten minutes ago: by then nobody is still being sent them. Those of asynchronous requests stay as long
+ * as the result, to be played and spoken again one by one, and those of a stream with an idempotency key, because a replay is made of them.
+ * Returns how many.
  */
 export async function removeOldPieces(db: Database, blobs: Blobs): Promise<number> {
   const { rows } = await sql<{ blobKey: string }>`
-    delete from job_pieces where blob_key in (
-      select blob_key from job_pieces join jobs on jobs.id = job_pieces.job_id
+    delete from job_pieces where (job_id, index) in (
+      select job_id, index from job_pieces join jobs on jobs.id = job_pieces.job_id
       where finished_at < now() - ${PIECES_KEPT_FOR}::interval
         and not (stream and state = 'completed' and idempotency_key is not null and expires_at > now())
+        and not (mode = 'async' and state = 'completed' and retention = 'normal' and expires_at > now())
       limit ${BATCH}
     )
     returning blob_key as "blobKey"
   `.execute(db)
-  for (const { blobKey } of rows) await blobs.delete(blobKey)
+  await deleteUnnamed(
+    db,
+    blobs,
+    rows.map(({ blobKey }) => blobKey),
+  )
   return rows.length
 }
 
@@ -171,7 +199,14 @@ export async function removeOrphanBlobs(
       removed++
     }
   }
-  for (const folder of [OUTPUTS_FOLDER, INPUTS_FOLDER, PIECES_FOLDER, UPLOADS_FOLDER, VOICES_FOLDER]) {
+  for (const folder of [
+    OUTPUTS_FOLDER,
+    INPUTS_FOLDER,
+    PIECES_FOLDER,
+    JOB_VOICES_FOLDER,
+    UPLOADS_FOLDER,
+    VOICES_FOLDER,
+  ]) {
     let batch: string[] = []
     for await (const blob of blobs.list(folder)) {
       if (blob.modifiedAt > olderThan) continue
@@ -191,6 +226,7 @@ async function findJobBlobs(db: Database, blobKeys: readonly string[]): Promise<
     with keys as (select unnest(${blobKeys}::text[]) as blob_key)
     select blob_key as "blobKey" from jobs join keys on output_blob_key = blob_key
     union select blob_key from jobs join keys on input_blob_key = blob_key
+    union select blob_key from jobs join keys on voice_blob_key = blob_key
     union select blob_key from job_pieces join keys using (blob_key)
   `.execute(db)
   return new Set(rows.map(({ blobKey }) => blobKey))

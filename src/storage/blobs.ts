@@ -12,6 +12,8 @@ export interface BlobRange {
   readonly end: number
 }
 
+export type BlobBlocks = AsyncGenerator<Uint8Array, Uint8Array | undefined, void>
+
 /**
  * Every method throws AppError `unavailable` when the store does not answer for the moment, after tries of its own, and BlobStoreError
  * when it never will as things are set up.
@@ -19,6 +21,11 @@ export interface BlobRange {
 export interface Blobs {
   /** Durable when it resolves. A key that exists is replaced as a whole: readers see the old bytes or the new ones. */
   put(key: string, bytes: Uint8Array): Promise<void>
+  /**
+   * As `put`, of bytes that come in blocks and are never in memory as a whole. What the generator returns takes the place of the first bytes: a
+   * head that only the end could tell, in the first 5 MiB. What it throws is thrown, and nothing is stored.
+   */
+  putBlocks(key: string, blocks: BlobBlocks): Promise<void>
   /** undefined: there is none. */
   read(key: string): Promise<Uint8Array | undefined>
   /**

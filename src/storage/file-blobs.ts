@@ -1,9 +1,9 @@
 // Bytes by key in a folder: written aside, synced, renamed.
 import { randomBytes } from 'node:crypto'
-import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { invariant } from '../errors.ts'
-import { BLOB_KEY, type Blobs } from './blobs.ts'
+import { BLOB_KEY, type BlobBlocks, type Blobs } from './blobs.ts'
 
 export function createFileBlobs(blobFolder: string): Blobs {
   const folder = path.resolve(blobFolder)
@@ -11,26 +11,28 @@ export function createFileBlobs(blobFolder: string): Blobs {
     invariant(BLOB_KEY.test(key), `${JSON.stringify(key)} is no blob key`)
     return path.join(folder, key)
   }
-  return {
-    put: async (key, bytes) => {
-      const file = fileOf(key)
-      await makeDurableFolder(path.dirname(file))
-      const unfinished = `${file}.${randomBytes(4).toString('hex')}.tmp`
+  const put = async (key: string, write: (handle: FileHandle) => Promise<unknown>) => {
+    const file = fileOf(key)
+    await makeDurableFolder(path.dirname(file))
+    const unfinished = `${file}.${randomBytes(4).toString('hex')}.tmp`
+    try {
+      const handle = await open(unfinished, 'wx', 0o600)
       try {
-        const handle = await open(unfinished, 'wx', 0o600)
-        try {
-          await handle.writeFile(bytes)
-          await handle.datasync()
-        } finally {
-          await handle.close()
-        }
-        await rename(unfinished, file)
-      } catch (error) {
-        await rm(unfinished, { force: true })
-        throw error
+        await write(handle)
+        await handle.datasync()
+      } finally {
+        await handle.close()
       }
-      await syncFolder(path.dirname(file)) // makes the new name durable
-    },
+      await rename(unfinished, file)
+    } catch (error) {
+      await rm(unfinished, { force: true })
+      throw error
+    }
+    await syncFolder(path.dirname(file)) // makes the new name durable
+  }
+  return {
+    put: (key, bytes) => put(key, (handle) => handle.writeFile(bytes)),
+    putBlocks: (key, blocks) => put(key, (handle) => writeBlocks(handle, blocks)),
     read: async (key) => readFile(fileOf(key)).catch(undefinedWhenMissing),
     stream: async (key, { start, end }) => {
       const handle = await open(fileOf(key)).catch(undefinedWhenMissing)
@@ -48,6 +50,12 @@ export function createFileBlobs(blobFolder: string): Blobs {
       }
     },
   }
+}
+
+async function writeBlocks(handle: FileHandle, blocks: BlobBlocks): Promise<void> {
+  let next = await blocks.next()
+  for (; !next.done; next = await blocks.next()) await handle.writeFile(next.value) // from where the last one ended
+  if (next.value) await handle.write(next.value, 0, next.value.length, 0)
 }
 
 /** Makes the folder and, where any part of its path is new, makes those names durable as well. */

@@ -5,6 +5,7 @@ import type { S3Client } from '@aws-sdk/client-s3'
 import { invariant } from '../errors.ts'
 import { BLOB_KEY, BlobStoreError, type Blobs } from './blobs.ts'
 import { explainS3Error, isNotFound } from './s3-errors.ts'
+import { type PartedUpload, putInParts } from './s3-parts.ts'
 
 export interface S3Place {
   readonly bucket: string
@@ -66,10 +67,19 @@ export async function createS3Blobs(place: S3Place, timing: S3Timing = TIMING): 
     return found?.Body
   }
 
+  const put = async (key: string, bytes: Uint8Array) => {
+    const object = { Bucket: bucket, Key: nameOf(key), Body: bytes, ContentLength: bytes.byteLength }
+    await ask(client.send(new s3.PutObjectCommand(object)))
+  }
   return {
-    put: async (key, bytes) => {
-      const object = { Bucket: bucket, Key: nameOf(key), Body: bytes, ContentLength: bytes.byteLength }
-      await ask(client.send(new s3.PutObjectCommand(object)))
+    put,
+    putBlocks: (key, blocks) => {
+      const object = { Bucket: bucket, Key: nameOf(key) }
+      return putInParts(
+        blocks,
+        () => beginUpload(s3, client, object, ask),
+        (bytes) => put(key, bytes),
+      )
     },
     read: async (key) => {
       // The driver repeats what got no answer; an answer that breaks off is ours to repeat.
@@ -104,6 +114,35 @@ export async function createS3Blobs(place: S3Place, timing: S3Timing = TIMING): 
       } while (next !== undefined)
     },
     [Symbol.asyncDispose]: async () => client.destroy(),
+  }
+}
+
+type Ask = <T>(question: Promise<T>) => Promise<T | undefined>
+
+async function beginUpload(
+  s3: typeof import('@aws-sdk/client-s3'),
+  client: S3Client,
+  object: { readonly Bucket: string; readonly Key: string },
+  ask: Ask,
+): Promise<PartedUpload> {
+  const begun = await ask(client.send(new s3.CreateMultipartUploadCommand(object)))
+  const upload = { ...object, UploadId: begun?.UploadId }
+  const tags = new Map<number, string | undefined>()
+  return {
+    put: async (number, bytes) => {
+      const part = { ...upload, PartNumber: number, Body: bytes, ContentLength: bytes.byteLength }
+      tags.set(number, (await ask(client.send(new s3.UploadPartCommand(part))))?.ETag)
+    },
+    complete: async () => {
+      const Parts = [...tags].map(([PartNumber, ETag]) => ({ PartNumber, ETag }))
+      Parts.sort((a, b) => a.PartNumber - b.PartNumber)
+      const whole = { ...upload, MultipartUpload: { Parts } }
+      const done = await ask(client.send(new s3.CompleteMultipartUploadCommand(whole)))
+      invariant(done, 'the store has lost an upload in parts')
+    },
+    abort: async () => {
+      await ask(client.send(new s3.AbortMultipartUploadCommand(upload)))
+    },
   }
 }
 

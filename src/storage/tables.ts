@@ -108,6 +108,7 @@ export interface JobsTable {
   output_bytes: number | null
   output_sha256: string | null
   output_audio_seconds: number | null
+  voice_blob_key: string | null
   error_code: string | null
   error_message: string | null
   error_param: string | null
@@ -125,6 +126,8 @@ interface JobPiecesTable {
   guards: unknown
   engine_seconds: number
   charge_micro: Generated<number>
+  model: string | null
+  version: string | null
 }
 
 interface WorkersTable {

@@ -52,6 +52,9 @@ export async function generate(
   return { bytes, facts: { model, seed, sampleRate, audioSeconds, guards }, engineSeconds }
 }
 
+export const nothingSpoken = (): AppError =>
+  new AppError('invalid_parameter', 'text has nothing in it that can be spoken.', { param: 'text' })
+
 export interface JoinedPieces {
   readonly bytes: Uint8Array
   readonly audioSeconds: number
@@ -67,9 +70,7 @@ export async function joinPieces(
   tags: AudioTags,
 ): Promise<JoinedPieces> {
   const samples = concatSamples(pieces.map((piece) => piece.samples))
-  if (samples.length === 0) {
-    throw new AppError('invalid_parameter', 'text has nothing in it that can be spoken.', { param: 'text' })
-  }
+  if (samples.length === 0) throw nothingSpoken()
   return {
     bytes: await encodeAudio(samples, sampleRate, format, tags, encoding),
     audioSeconds: samples.length / sampleRate,

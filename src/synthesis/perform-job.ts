@@ -1,30 +1,30 @@
 // A claimed job from its request to its charge: the worker's half of every paid request. Whatever kills it, the next attempt goes on
 // with the pieces that are made, and nothing is paid that is not there.
-import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { AudioTags } from '../audio/encode/tags.ts'
 import { mediaTypeOf } from '../audio/formats.ts'
 import { creditsFromMicro } from '../billing/prices.ts'
-import type { Engine, EngineInfo, GuardFired, Piece, Voice } from '../engine/engine.ts'
+import type { Engine, EngineInfo, Voice } from '../engine/engine.ts'
 import { EngineResting } from '../engine/engine-handle.ts'
+import { writeVoice } from '../engine/voice-file.ts'
 import { AppError, describeError, invariant } from '../errors.ts'
 import type { ClaimedJob } from '../jobs/claim.ts'
 import { completeJob, failJob } from '../jobs/finish.ts'
+import type { JobOutput } from '../jobs/job.ts'
 import { releaseJob } from '../jobs/lease.ts'
-import { makeOutputBlobKey } from '../jobs/outputs.ts'
-import { commitPiece, makePieceBlobKey } from '../jobs/pieces.ts'
-import { type JobLease, LEASE_SECONDS } from '../jobs/worker.ts'
+import { makeOutputBlobKey, makeVoiceBlobKey } from '../jobs/outputs.ts'
+import type { JobLease } from '../jobs/worker.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Blobs } from '../storage/blobs.ts'
 import type { Database } from '../storage/postgres.ts'
-import { joinPieces } from './generate.ts'
-import { readPieceFile, writePieceFile } from './piece-file.ts'
+import { nothingSpoken } from './generate.ts'
+import { type MadePieces, openMadePieces } from './made-pieces.ts'
 import { nameVoice, tagsOf } from './provenance.ts'
 import { readWarnings } from './reference-warnings.ts'
-import { piecesOf, type SpokenPiece, speakPieces } from './speak-pieces.ts'
+import { piecesOf, speakPieces } from './speak-pieces.ts'
 import type { ReferenceSource, SpeechFacts, Voices } from './speech.ts'
 import { readStoredRequest, type StoredRequest } from './stored-request.ts'
+import { writeOutput } from './write-output.ts'
 
 export interface PerformDeps {
   readonly db: Database
@@ -59,8 +59,7 @@ export const createTask =
 const secondsSince = (startedAt: number): number => (performance.now() - startedAt) / 1000
 
 async function performJob(deps: PerformDeps, job: ClaimedJob, lease: JobLease, signal: AbortSignal): Promise<void> {
-  const { db, blobs, engine, metrics } = deps
-  const { id, leaseToken } = job
+  const { blobs, engine, metrics } = deps
   const startedAt = performance.now()
   metrics.queueSeconds.observe({ mode: job.mode }, job.queuedSeconds)
   const coldStart = deps.isEngineWarm() ? 'none' : 'engine'
@@ -71,53 +70,96 @@ async function performJob(deps: PerformDeps, job: ClaimedJob, lease: JobLease, s
 
   const info = await engine.info()
   const pieces = piecesOf(request, request.seed, voice)
-  const made = await readMadePieces(blobs, job, info)
-  // Pieces of another engine, made before this worker had the job, are not joined with its own; nor can they be replaced.
-  const keepsPieces = job.stream || made.length === job.pieces.length
-  const tags = tagsOf(
-    { model: info.model, voice: nameVoiceOf(request, voice), seed: request.seed },
-    deps.provenanceSecret,
-  )
-  const spoken: Omit<SpokenPiece, 'index'>[] = [...made]
-  for await (const piece of speakPieces(pieces.slice(made.length), engine, signal)) {
-    spoken.push(piece)
-    const isLast = piece.index === pieces.length - 1
-    // The last piece of a file is kept by the file itself.
-    if (!job.stream && (isLast || !keepsPieces)) continue
-    if (!(await keepPiece(deps, job, piece, pieces, { ...info, tags }))) return stopped(deps, job)
-    if (!isLast && lease.shouldYield()) return stopped(deps, job)
-  }
+  const mark = { model: info.model, voice: nameVoiceOf(request, voice), seed: request.seed }
+  const tags = tagsOf(mark, deps.provenanceSecret)
+  const keepsAll = job.mode === 'async' && job.retention === 'normal' && pieces.length > 1
+  const isDerived = request.derivedFrom !== undefined
+  const made = await openMadePieces(deps, job, pieces, { info, tags, keepsAll, isDerived })
+  if (!made || !(await speakMissing(deps, made, lease, signal))) return stopped(deps, job)
 
-  const { bytes, audioSeconds, guards, engineSeconds } = await joinPieces(spoken, info.sampleRate, request, tags)
-  const newSeconds = spoken.slice(made.length).reduce((total, piece) => total + piece.engineSeconds, 0)
-  metrics.engineSeconds.inc(newSeconds)
+  const { pieceSeconds, guards, audioSeconds, engineSeconds } = sumUp(made, info)
   metrics.audioSeconds.inc(audioSeconds)
-  metrics.realTimeFactor.observe(engineSeconds / audioSeconds)
-  signal.throwIfAborted()
-
-  const blobKey = makeOutputBlobKey(id)
-  await blobs.put(blobKey, bytes)
-  const mediaType = mediaTypeOf(request.format, request.encoding)
-  const sha256 = createHash('sha256').update(bytes).digest('hex')
-  const totalSeconds = job.queuedSeconds + secondsSince(startedAt)
+  if (!isDerived) metrics.realTimeFactor.observe(engineSeconds / audioSeconds)
+  const { format, encoding } = request
+  const blobKey = makeOutputBlobKey(job.id)
+  const written = await writeOutput(blobs, blobKey, untilAborted(made.samples(), signal), {
+    ...info,
+    format,
+    encoding,
+    tags,
+  })
+  const timings = { queueSeconds: job.queuedSeconds, referenceSeconds, engineSeconds }
   const result: SpeechFacts = {
     model: info.model,
     seed: request.seed,
-    sampleRate: request.encoding?.sampleRate ?? info.sampleRate,
+    sampleRate: encoding?.sampleRate ?? info.sampleRate,
     audioSeconds,
+    pieceSeconds,
     guards,
     referenceWarnings: readWarnings(voice),
-    timings: { queueSeconds: job.queuedSeconds, referenceSeconds, engineSeconds, totalSeconds },
+    timings: { ...timings, totalSeconds: job.queuedSeconds + secondsSince(startedAt) },
     coldStart,
   }
-  const output = { blobKey, mediaType, bytes: bytes.length, sha256, audioSeconds }
-  const completed = await completeJob(db, { id, leaseToken, chargeMicro: job.holdMicro, output, result })
+  const output = { blobKey, mediaType: mediaTypeOf(format, encoding), ...written, audioSeconds }
+  await complete(deps, job, { output, result, keptVoice: keepsAll && !job.voiceBlobKey ? voice : undefined })
+}
+
+/** Speaks what is missing and keeps it. False: the job is not ours to go on with, or gives way to another. */
+async function speakMissing(
+  { engine, metrics }: PerformDeps,
+  made: MadePieces,
+  lease: JobLease,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const last = made.missing.at(-1)?.index
+  for await (const piece of speakPieces(made.missing, engine, signal)) {
+    metrics.engineSeconds.inc(piece.engineSeconds)
+    if (!(await made.keep(piece))) return false
+    if (piece.index !== last && lease.shouldYield()) return false
+  }
+  return true
+}
+
+/** What is known of the whole. Throws AppError `invalid_parameter` (text) when there is no sound in it. */
+function sumUp(made: MadePieces, { sampleRate }: EngineInfo) {
+  const pieces = made.list()
+  const samples = pieces.reduce((total, piece) => total + piece.samples, 0)
+  if (samples === 0) throw nothingSpoken()
+  const guards = [...new Set(pieces.flatMap((piece) => piece.guards))]
+  const engineSeconds = pieces.reduce((total, piece) => total + piece.engineSeconds, 0)
+  const pieceSeconds = pieces.map((piece) => piece.samples / sampleRate)
+  return { pieceSeconds, guards, audioSeconds: samples / sampleRate, engineSeconds }
+}
+
+interface Done {
+  readonly output: JobOutput
+  readonly result: SpeechFacts
+  /** To be kept with the job. */
+  readonly keptVoice: Voice | undefined
+}
+
+/** The job's end: its charge, and the output for everybody to see; or, where it was cancelled or is lost, neither. */
+async function complete(deps: PerformDeps, job: ClaimedJob, { output, result, keptVoice }: Done): Promise<void> {
+  const { db, blobs, metrics } = deps
+  const { id, leaseToken, holdMicro } = job
+  const voiceBlobKey = keptVoice && makeVoiceBlobKey(id)
+  if (voiceBlobKey) await blobs.put(voiceBlobKey, writeVoice(keptVoice))
+  const completed = await completeJob(db, { id, leaseToken, chargeMicro: holdMicro, output, voiceBlobKey, result })
   if (!completed) {
-    await blobs.delete(blobKey)
+    for (const key of [output.blobKey, voiceBlobKey]) if (key) await blobs.delete(key)
     return stopped(deps, job)
   }
-  metrics.creditsCharged.inc(creditsFromMicro(job.holdMicro))
+  metrics.creditsCharged.inc(creditsFromMicro(holdMicro))
   metrics.jobs.inc({ mode: job.mode, outcome: 'completed' })
+}
+
+/** A file of an hour takes a while to write: whoever is told to stop stops between two pieces. */
+async function* untilAborted<T>(items: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T, void, void> {
+  for await (const item of items) {
+    signal.throwIfAborted()
+    yield item
+  }
+  signal.throwIfAborted()
 }
 
 /** Callers know a stored voice by its id, and any other not at all. */
@@ -125,63 +167,13 @@ const nameVoiceOf = ({ reference }: StoredRequest, voice: Voice): string =>
   /^voice:([\w-]{1,80})$/.exec(reference ?? '')?.[1] ?? nameVoice(voice)
 
 async function findReference(blobs: Blobs, job: ClaimedJob, { reference }: StoredRequest): Promise<ReferenceSource> {
-  if (job.inputBlobKey) {
-    const bytes = await blobs.read(job.inputBlobKey)
+  const kept = job.voiceBlobKey ?? job.inputBlobKey
+  if (kept) {
+    const bytes = await blobs.read(kept)
     invariant(bytes, `the recording of job ${job.id} is gone`)
     return { kind: 'bytes', bytes }
   }
   return reference === undefined ? { kind: 'default' } : { kind: 'string', value: reference, accountId: job.accountId }
-}
-
-/** What earlier attempts have made and can be gone on with: all of it or nothing. */
-async function readMadePieces(blobs: Blobs, job: ClaimedJob, info: EngineInfo): Promise<Omit<SpokenPiece, 'index'>[]> {
-  const made: Omit<SpokenPiece, 'index'>[] = []
-  for (const { index, blobKey, guards, engineSeconds } of job.pieces) {
-    const bytes = await blobs.read(blobKey)
-    invariant(bytes, `piece ${index} of job ${job.id} is gone`)
-    const { model, version, samples } = readPieceFile(bytes)
-    // Somebody has heard the pieces of a stream; those of a file, nobody has.
-    if (!job.stream && (model !== info.model || version !== info.version)) return []
-    made.push({ samples, guards: guards as GuardFired[], engineSeconds })
-  }
-  return made
-}
-
-/** False: the job is not ours to go on with. */
-async function keepPiece(
-  { db, blobs }: PerformDeps,
-  job: ClaimedJob,
-  { index, samples, guards, engineSeconds }: SpokenPiece,
-  pieces: readonly Piece[],
-  { model, version, sampleRate, tags }: EngineInfo & { readonly tags: AudioTags },
-): Promise<boolean> {
-  const blobKey = makePieceBlobKey(job.id, index)
-  await blobs.put(blobKey, writePieceFile({ model, version, tags, samples }))
-  const outcome = await commitPiece(db, {
-    id: job.id,
-    leaseToken: job.leaseToken,
-    index,
-    blobKey,
-    samples: samples.length,
-    sampleRate,
-    guards,
-    engineSeconds,
-    chargeMicro: job.stream ? shareOf(job.holdMicro, pieces, index) : 0,
-    leaseSeconds: LEASE_SECONDS,
-  })
-  if (outcome !== 'committed') await blobs.delete(blobKey)
-  return outcome === 'committed'
-}
-
-/** Of the price of a text, what its piece costs: by its characters. The shares of all pieces are the price, to the last micro-dollar. */
-function shareOf(priceMicro: number, pieces: readonly Piece[], index: number): number {
-  const lengths = pieces.map(({ text }) => text.length)
-  const total = lengths.reduce((sum, length) => sum + length, 0)
-  const upTo = (end: number) => {
-    const length = lengths.slice(0, end).reduce((sum, each) => sum + each, 0)
-    return Math.floor((priceMicro * length) / total)
-  }
-  return upTo(index + 1) - upTo(index)
 }
 
 /** The job goes back to the queue with the pieces it has, or to its end where it was cancelled; where the lease is lost, nothing happens. */

@@ -7,6 +7,7 @@ import { splitIntoPieces } from '../engine/text/pieces.ts'
 import { abortTogether } from './abort-together.ts'
 import { createPieceGate, type PieceGate, type PieceLine } from './piece-gate.ts'
 import type { SpeechRequest } from './speech.ts'
+import type { StoredPieceText, StoredRequest } from './stored-request.ts'
 
 export interface SpokenPiece {
   /** Of the piece in its text. */
@@ -24,13 +25,18 @@ function engineSeed(seed: number): number {
   return (seed ^ Math.imul(high, 0x9e3779b9)) >>> 0 || 1
 }
 
-/** The text cut into pieces. `seed` is one already chosen, neither 0 nor −1. */
+/** The texts of the pieces of a request. */
+export const cutText = ({ text }: Pick<SpeechRequest, 'text'>): string[] => splitIntoPieces(text)
+
+/** What is to be spoken: the text cut into pieces, where it is not cut already. `seed` is one already chosen, neither 0 nor −1. */
 export function piecesOf(
-  { text, sampling }: Pick<SpeechRequest, 'text' | 'sampling'>,
+  request: Pick<SpeechRequest, 'text' | 'sampling'> & Pick<StoredRequest, 'pieces'>,
   seed: number,
   voice: Voice,
 ): Piece[] {
-  return splitIntoPieces(text).map((text, index) => ({ text, index, voice, sampling, seed: engineSeed(seed) }))
+  const { sampling } = request
+  const pieces: readonly StoredPieceText[] = request.pieces ?? cutText(request).map((text) => ({ text }))
+  return pieces.map(({ text, seed: own = seed }, index) => ({ text, index, voice, sampling, seed: engineSeed(own) }))
 }
 
 /** One per engine, for all requests in this process. */

@@ -58,6 +58,8 @@ export interface SpeechFacts {
   readonly seed: number
   readonly sampleRate: number
   readonly audioSeconds: number
+  /** How long every piece is, in order; absent in results that are older than this. */
+  readonly pieceSeconds?: readonly number[]
   readonly guards: readonly GuardFired[]
   /** What the recording of the voice has that the voice takes over; absent in results that are older than this. */
   readonly referenceWarnings?: readonly ReferenceWarning[]

@@ -4,6 +4,13 @@ import type { Sampling } from '../engine/engine.ts'
 import { AppError, type ErrorCode, invariant } from '../errors.ts'
 import type { SpeechRequest } from './speech.ts'
 
+/** A piece of the text as it was cut when the request came: no later version cuts it differently. */
+export interface StoredPieceText {
+  readonly text: string
+  /** Where it is not that of the request. */
+  readonly seed?: number
+}
+
 export interface StoredRequest {
   readonly text: string
   /** As the caller wrote it; none where the recording came with the request and is a blob, or where there is none at all. */
@@ -14,10 +21,19 @@ export interface StoredRequest {
   readonly normLoudness: boolean
   readonly format: AudioFormat
   readonly encoding?: Encoding
+  /** Of asynchronous requests. */
+  readonly pieces?: readonly StoredPieceText[]
+  /** The job that all pieces but one are taken from. */
+  readonly derivedFrom?: string
 }
 
 /** `hasInput`: the recording is kept beside the request, as a blob. `seed` is neither 0 nor −1. */
-export function storeRequest(request: SpeechRequest, seed: number, hasInput: boolean): StoredRequest {
+export function storeRequest(
+  request: SpeechRequest,
+  seed: number,
+  hasInput: boolean,
+  pieces?: readonly StoredPieceText[],
+): StoredRequest {
   const { text, reference, sampling, normLoudness, format, encoding } = request
   return {
     text,
@@ -27,6 +43,7 @@ export function storeRequest(request: SpeechRequest, seed: number, hasInput: boo
     normLoudness,
     format,
     ...(encoding ? { encoding } : {}),
+    ...(pieces ? { pieces } : {}),
   }
 }
 

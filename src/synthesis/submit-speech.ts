@@ -13,8 +13,9 @@ import { findVoice } from '../storage/stored-voices.ts'
 import { findBuiltInVoice } from './built-in-voices.ts'
 import { chooseSeed } from './generate.ts'
 import { namedVoice, noSuchVoice, type ReferenceRules, readInlineReference } from './reference-audio.ts'
+import { cutText } from './speak-pieces.ts'
 import type { Caller, ReferenceSource, SpeechRequest } from './speech.ts'
-import { storeRequest } from './stored-request.ts'
+import { type StoredPieceText, storeRequest } from './stored-request.ts'
 
 export interface SubmitDeps {
   readonly config: Pick<Config, 'MAX_QUEUED_REQUESTS' | 'PRICE_PER_1000_CHARACTERS' | 'RESULT_TTL_HOURS'>
@@ -32,7 +33,7 @@ export interface SubmitTerms {
 }
 
 /** Each ends with a worker that died or an engine that crashed. A waiting caller would rather hear of it than wait for a fifth. */
-const MAX_ATTEMPTS: Readonly<Record<JobMode, number>> = { sync: 3, async: 5 }
+export const MAX_ATTEMPTS: Readonly<Record<JobMode, number>> = { sync: 3, async: 5 }
 
 const UNSURE = 'the database was away: a job may have been added that nobody waits for'
 
@@ -64,7 +65,7 @@ export async function submitSpeech(
       accountId: caller.accountId,
       apiKeyId: caller.apiKeyId,
       mode: terms.mode,
-      request: storeRequest(request, chooseSeed(request.seed), inputBlobKey !== undefined),
+      request: storeRequest(request, chooseSeed(request.seed), inputBlobKey !== undefined, cutAhead(request, terms)),
       inputBlobKey,
       characters: [...request.text].length,
       holdMicro: priceMicro(request.text, config.PRICE_PER_1000_CHARACTERS),
@@ -86,6 +87,10 @@ export async function submitSpeech(
     throw error
   }
 }
+
+/** Of requests that somebody comes back for, whose pieces are shown and spoken again. */
+const cutAhead = (request: SpeechRequest, { mode }: SubmitTerms): StoredPieceText[] | undefined =>
+  mode === 'async' ? cutText(request).map((text) => ({ text })) : undefined
 
 /**
  * The reference; a stored voice under its plain id, by which the sweep knows what open jobs still need. A request whose idempotency key

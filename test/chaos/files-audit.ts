@@ -1,6 +1,6 @@
 // Whether the blob store holds what the database names, and, once it was swept, nothing else.
 import { sql } from 'kysely'
-import { INPUTS_FOLDER, OUTPUTS_FOLDER } from '../../src/jobs/outputs.ts'
+import { INPUTS_FOLDER, JOB_VOICES_FOLDER, OUTPUTS_FOLDER } from '../../src/jobs/outputs.ts'
 import { PIECES_FOLDER } from '../../src/jobs/pieces.ts'
 import { removeInputs, removeOrphanBlobs } from '../../src/jobs/sweep.ts'
 import type { Blobs } from '../../src/storage/blobs.ts'
@@ -21,12 +21,13 @@ export async function auditFiles(db: Database, blobs: Blobs): Promise<FilesAudit
   const { rows } = await sql<{ key: string; owner: string }>`
     select output_blob_key as key, 'output of job ' || id as owner from jobs where output_blob_key is not null
     union all select input_blob_key, 'input of job ' || id from jobs where input_blob_key is not null
+    union all select voice_blob_key, 'voice of job ' || id from jobs where voice_blob_key is not null
     union all select blob_key, 'piece ' || index || ' of job ' || job_id from job_pieces
     union all select blob_key, 'upload' from uploads
   `.execute(db)
   const named = new Map(rows.map(({ key, owner }) => [key, owner]))
   const stored = new Set<string>()
-  for (const folder of [OUTPUTS_FOLDER, INPUTS_FOLDER, PIECES_FOLDER, UPLOADS_FOLDER])
+  for (const folder of [OUTPUTS_FOLDER, INPUTS_FOLDER, PIECES_FOLDER, JOB_VOICES_FOLDER, UPLOADS_FOLDER])
     for await (const { key } of blobs.list(folder)) stored.add(key)
   const violations = [
     ...[...named].filter(([key]) => !stored.has(key)).map(([key, owner]) => `the ${owner} is not stored: ${key}`),

@@ -92,8 +92,14 @@ test('text is required, and white space is no text', () => {
 test('text is measured in characters as people count them, not in UTF-16 units', () => {
   assert.equal(messageFor({ ...VALID, text: 'a'.repeat(10_000) }), undefined)
   assert.equal(messageFor({ ...VALID, text: '🙂'.repeat(10_000) }), undefined)
-  assert.equal(messageFor({ ...VALID, text: 'a'.repeat(10_001) }), 'text is 10,001 characters; the limit is 10,000.')
-  assert.equal(messageFor({ ...VALID, text: '🙂'.repeat(12_400) }), 'text is 12,400 characters; the limit is 10,000.')
+  assert.equal(
+    messageFor({ ...VALID, text: 'a'.repeat(10_001) }),
+    'text is 10,001 characters; the limit is 10,000 here; /v2/chatterbox-turbo-tts takes up to 100,000.',
+  )
+  assert.equal(
+    messageFor({ ...VALID, text: '🙂'.repeat(12_400) }),
+    'text is 12,400 characters; the limit is 10,000 here; /v2/chatterbox-turbo-tts takes up to 100,000.',
+  )
 })
 
 test('unpaired surrogates in text become replacement characters; pairs stay', () => {

@@ -57,8 +57,6 @@ const BAD_PARAMETERS: readonly Record<string, unknown>[] = [
   { text: null },
   { text: ['Hello.'] },
   { text: 'a\u0000b' },
-  { text: 'a'.repeat(10_001) },
-  { text: '🙂'.repeat(10_001) },
   { reference_audio: undefined },
   { reference_audio: ' ' },
   { reference_audio: 7 },

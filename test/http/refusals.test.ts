@@ -118,7 +118,7 @@ const ROWS: Row[] = [
     status: 400,
     code: 'text_too_long',
     request: post({ ...VALID, text: '🙂'.repeat(12_400) }),
-    error: 'text is 12,400 characters; the limit is 10,000.',
+    error: 'text is 12,400 characters; the limit is 10,000 here; /v2/chatterbox-turbo-tts takes up to 100,000.',
     param: 'text',
   },
   {

@@ -203,7 +203,7 @@ test('a stream that is cancelled half-way has paid for what was delivered', asyn
 
 test('the next attempt is given the pieces that are made, and need not make them again', async () => {
   const job = await submitAndClaim(await makeAccount(db))
-  const made = { ...piece(job, 0), guards: [{ name: 'cap' }] }
+  const made = { ...piece(job, 0), guards: [{ name: 'cap' }], model: 'preview', version: '1' }
   await commitPiece(db, made)
   await releaseJob(db, { ...job, delaySeconds: 0, countAttempt: false })
   const again = await claimOne()

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { buffer } from 'node:stream/consumers'
 import { after, test } from 'node:test'
-import type { Blobs } from '../../src/storage/blobs.ts'
+import type { BlobBlocks, Blobs } from '../../src/storage/blobs.ts'
 import { createFileBlobs } from '../../src/storage/file-blobs.ts'
 import { createS3Blobs } from '../../src/storage/s3-blobs.ts'
 import { S3_BUCKET, S3_CREDENTIALS, startS3 } from '../harness/s3-server.ts'
@@ -37,6 +37,16 @@ async function listKeys(blobs: Blobs, under: string): Promise<string[]> {
   return keys.sort()
 }
 
+async function* inBlocks(bytes: Uint8Array, head: Uint8Array | undefined): BlobBlocks {
+  for (let at = 0; at < bytes.length; at += 700_001) yield bytes.subarray(at, at + 700_001)
+  return head
+}
+
+async function* breakingOff(): BlobBlocks {
+  for (let i = 0; i < 20; i++) yield randomBytes(1 << 20)
+  throw new Error('no more')
+}
+
 for (const [driver, blobs] of Object.entries(DRIVERS)) {
   test(`${driver}: what is put is read, replaced as a whole, and deleted`, async () => {
     await blobs.put('outputs/ab/one', Buffer.from('first'))
@@ -56,6 +66,26 @@ for (const [driver, blobs] of Object.entries(DRIVERS)) {
       assert.ok(bytes.equals((await blobs.read('outputs/ab/bytes')) ?? randomBytes(9)), `${bytes.length} bytes`)
       assert.equal(await blobs.size('outputs/ab/bytes'), bytes.length)
     }
+  })
+
+  test(`${driver}: what comes in blocks is stored as a whole, with the head that only the end could tell`, async () => {
+    for (const size of [0, 3, 8 << 20, 20_000_003]) {
+      const bytes = randomBytes(size)
+      const head = size === 0 ? undefined : randomBytes(3)
+      await blobs.putBlocks('outputs/ab/blocks', inBlocks(bytes, head))
+      const expected = Buffer.concat([head ?? Buffer.alloc(0), bytes.subarray(head?.length ?? 0)])
+      assert.ok(expected.equals((await blobs.read('outputs/ab/blocks')) ?? randomBytes(9)), `${size} bytes`)
+    }
+  })
+
+  test(`${driver}: of blocks that break off, nothing is stored`, async () => {
+    await blobs.put('outputs/ab/kept', Buffer.from('old'))
+    await assert.rejects(blobs.putBlocks('outputs/ab/kept', breakingOff()), /no more/)
+    assert.equal(Buffer.from((await blobs.read('outputs/ab/kept')) ?? []).toString(), 'old')
+    assert.deepEqual(
+      (await listKeys(blobs, 'outputs/ab')).filter((key) => key.startsWith('outputs/ab/kept')),
+      ['outputs/ab/kept'],
+    )
   })
 
   test(`${driver}: a range is exactly those bytes, in pieces`, async () => {

@@ -44,7 +44,8 @@ export async function createEncoder(
 
 /**
  * The file of `pieces` while they come: joined, the bytes of encodeAudio() but for a head that says `unknown` where only the end could tell.
- * Nothing is encoded before it is asked for. What `pieces` throws is thrown, and the file stays without its end.
+ * Nothing is encoded before it is asked for. What `pieces` throws is thrown, and the file stays without its end. Returns that head as it is now
+ * known, for whoever can still put it in its place.
  */
 export async function* encodeStream(
   pieces: AsyncIterable<Float32Array>,
@@ -52,7 +53,7 @@ export async function* encodeStream(
   format: AudioFormat,
   tags?: AudioTags,
   encoding?: Encoding,
-): AsyncGenerator<Uint8Array, void, void> {
+): AsyncGenerator<Uint8Array, Uint8Array | undefined, void> {
   using encoder = await createEncoder(format, sampleRate, tags, encoding)
   for await (const samples of pieces) {
     for (let at = 0; at < samples.length; at += sampleRate) {
@@ -63,6 +64,7 @@ export async function* encodeStream(
   }
   const rest = await encoder.finish()
   if (rest.length > 0) yield rest
+  return encoder.finalHead?.()
 }
 
 /** A whole file: as createEncoder() would stream it, but its head states sizes and checksums instead of `unknown`. */

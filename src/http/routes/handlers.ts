@@ -15,6 +15,8 @@ import {
   streamElevenLabs,
   unlessElevenLabs,
 } from './elevenlabs.ts'
+import { followRequest } from './events.ts'
+import { downloadPiece, findTimings, listPieces, regeneratePiece } from './long-text.ts'
 import { findModel, listAudioModels, listAudioVoices, listModels, speakOpenAI } from './openai.ts'
 import { alive, ready, showMetrics } from './operations.ts'
 import { showDocs, showOpenApi } from './pages.ts'
@@ -47,6 +49,11 @@ export function buildHandlers(services: Services): Handlers {
     cancelRequest: cancelRequest(services),
     findAudio: findAudio(services),
     findRequest: findRequest(services),
+    followRequest: followRequest(services),
+    listPieces: listPieces(services),
+    regeneratePiece: regeneratePiece(services),
+    findTimings: findTimings(services),
+    downloadPiece: downloadPiece(services),
     downloadOutput: downloadOutput(services),
     findCredits: findCredits(services),
     usage: findUsage(services),
