@@ -1,6 +1,6 @@
 // Kills a running service process by process, over and over, while customers insist on being served, and audits what is left:
 // `npm run chaos -- --kills 300 [--seed 1] [--customers 6] [--engine cheap|preview] [--database embedded|postgres://…|/usr/lib/postgresql/15/bin]
-// [--mutant split-charge|split-cancel|lost-event|mixed-pieces]`.
+// [--at-most 900] [--mutant split-charge|split-cancel|lost-event|mixed-pieces]`; `--at-most` are seconds, after which no more is killed.
 import { rm } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -30,7 +30,7 @@ const PRICE_PER_1000_CHARACTERS = 0.05
 
 export interface ChaosOptions {
   readonly kills: number
-  /** Fewer kills when the time is over: for tests on a machine that has other things to do. */
+  /** Fewer kills when the time is over: for a machine that has other things to do. */
   readonly atMostSeconds?: number
   /** Fixes the choices, not the moments. */
   readonly seed: number
@@ -183,6 +183,7 @@ if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) 
       database: { type: 'string', default: 'embedded' },
       engine: { type: 'string', default: 'cheap' },
       mutant: { type: 'string' },
+      'at-most': { type: 'string' },
       hurry: { type: 'boolean', default: false },
     },
   })
@@ -191,8 +192,9 @@ if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) 
   if (mutant !== undefined && !names.includes(mutant)) throw new Error(`--mutant is one of ${names.join(', ')}.`)
   if (engine !== 'cheap' && engine !== 'preview') throw new Error('--engine is cheap or preview.')
   const numbers = { kills: Number(values.kills), seed: Number(values.seed), customers: Number(values.customers) }
+  const atMost = values['at-most'] === undefined ? {} : { atMostSeconds: Number(values['at-most']) }
   const report = await runChaos(
-    { ...numbers, database, engine, hurry, mutant: mutant as Mutant | undefined },
+    { ...numbers, ...atMost, database, engine, hurry, mutant: mutant as Mutant | undefined },
     console.error,
   )
   for (const violation of report.violations) console.log(`VIOLATION ${violation}`)
