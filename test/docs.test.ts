@@ -34,6 +34,18 @@ test('the README is short and its first command comes early', () => {
   assert.ok(first >= 0 && first < 25, `first command at line ${first + 1}`)
 })
 
+test('every row of docs/failure-modes.md names a test', () => {
+  const rows = read('docs/failure-modes.md')
+    .split('\n')
+    .filter((line) => line.startsWith('|'))
+    .slice(2)
+  assert.ok(rows.length > 25)
+  for (const row of rows) {
+    const cell = row.split('|').at(-2) ?? ''
+    assert.match(cell, /^ `test\/[\w/.-]+\.test\.ts`(, `test\/[\w/.-]+\.test\.ts`)* $/, row)
+  }
+})
+
 const pages = [
   'README.md',
   'deploy/README.md',

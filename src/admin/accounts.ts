@@ -6,7 +6,7 @@ import {
   findAccount,
   updateAccount,
 } from '../billing/accounts.ts'
-import { grantCredits } from '../billing/ledger.ts'
+import { findGrant, grantCredits } from '../billing/ledger.ts'
 import { formatCredits } from '../billing/prices.ts'
 import { AppError } from '../errors.ts'
 import type { Database } from '../storage/postgres.ts'
@@ -62,22 +62,28 @@ export function changeAccount(operator: Operator, accountId: string, changes: Ac
 
 /**
  * Adds credits, or takes them where `amountMicro` is negative. `note` says why, in the ledger and in the audit log.
- * Throws AppError `not_found`; `insufficient_credits` when less is left than is to be taken.
+ * With an idempotency key, a change that was made under it before is not made again, and leaves no second entry.
+ * Throws AppError `not_found`; `insufficient_credits` when less is left than is to be taken; `idempotency_conflict` when the key came with
+ * another change.
  */
 export function changeCredits(
   operator: Operator,
   accountId: string,
   amountMicro: number,
   note: string,
+  idempotencyKey?: string,
 ): Promise<Account> {
   return change(operator, async (db) => {
-    const { balanceMicro, heldMicro } = await requireAccount(db, accountId)
+    const account = await requireAccount(db, accountId)
+    const { balanceMicro, heldMicro } = account
+    if (idempotencyKey !== undefined && (await isMade(db, accountId, { amountMicro, note, idempotencyKey })))
+      return { result: account, entry: undefined }
     if (balanceMicro - heldMicro + amountMicro < 0) {
       const [available, wanted] = [balanceMicro - heldMicro, -amountMicro].map(formatCredits)
       const message = `The account has ${available} credits that no open request holds; ${wanted} cannot be taken.`
       throw new AppError('insufficient_credits', message)
     }
-    await grantCredits(db, accountId, amountMicro, note)
+    await grantCredits(db, accountId, amountMicro, note, idempotencyKey)
     const result = await requireAccount(db, accountId)
     return {
       result,
@@ -92,6 +98,18 @@ export function changeCredits(
       },
     }
   })
+}
+
+async function isMade(
+  db: Database,
+  accountId: string,
+  { amountMicro, note, idempotencyKey }: { amountMicro: number; note: string; idempotencyKey: string },
+): Promise<boolean> {
+  const grant = await findGrant(db, accountId, idempotencyKey)
+  if (!grant) return false
+  if (grant.amountMicro === amountMicro && grant.note === note) return true
+  const message = 'This Idempotency-Key was used with another change of credits. Use a new key for a new one.'
+  throw new AppError('idempotency_conflict', message, { param: 'Idempotency-Key' })
 }
 
 /** Locked until the transaction ends. */

@@ -9,7 +9,7 @@ import { formatCredits } from './prices.ts'
 
 /**
  * Adds credits, or takes them back when `amountMicro` is negative; returns the new balance. Not repeated when the connection breaks: a
- * grant has nothing to recognise its repetition by.
+ * grant without a key has nothing to recognise its repetition by.
  * Throws AppError `credits_not_found` for an unknown account, `insufficient_credits` when less is left than is to be taken.
  */
 export async function grantCredits(
@@ -17,6 +17,7 @@ export async function grantCredits(
   accountId: string,
   amountMicro: number,
   note: string,
+  idempotencyKey?: string,
 ): Promise<{ balanceMicro: number }> {
   invariant(Number.isSafeInteger(amountMicro) && amountMicro !== 0, `${amountMicro} is no amount of micro-dollars`)
   const statement = sql<{ balanceMicro: number }>`
@@ -25,8 +26,8 @@ export async function grantCredits(
       where id = ${accountId}
       returning id, balance_micro
     ), entry as (
-      insert into ledger (account_id, kind, amount_micro, note)
-      select id, 'grant', ${amountMicro}, ${note} from account
+      insert into ledger (account_id, kind, amount_micro, note, idempotency_key)
+      select id, 'grant', ${amountMicro}, ${note}, ${idempotencyKey ?? null} from account
     )
     select balance_micro as "balanceMicro" from account
   `
@@ -38,6 +39,20 @@ export async function grantCredits(
     throw insufficientCredits(await findAvailable(db, accountId), -amountMicro, error)
   }
   throw new AppError('credits_not_found', 'No credits found for the user')
+}
+
+/** The grant that was made under this key. undefined: none was. */
+export async function findGrant(
+  db: Database,
+  accountId: string,
+  idempotencyKey: string,
+): Promise<{ readonly amountMicro: number; readonly note: string | null } | undefined> {
+  return db
+    .selectFrom('ledger')
+    .select(['amount_micro as amountMicro', 'note'])
+    .where('account_id', '=', accountId)
+    .where('idempotency_key', '=', idempotencyKey)
+    .executeTakeFirst()
 }
 
 /** True when a statement was refused because it would have held or taken more than the account has. */

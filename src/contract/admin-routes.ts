@@ -48,12 +48,14 @@ export const ADMIN_ROUTES = {
     method: 'POST',
     path: '/v1/admin/accounts/{id}/credits',
     summary: 'Grant credits or take them back',
-    description: 'Each call counts: after an answer that got lost, look at the audit log before you repeat it.',
-    curl: `curl "$BASE/v1/admin/accounts/$ACCOUNT/credits" ${TOKEN} ${JSON_BODY} -d '{"amount":25,"note":"invoice 2026-117"}'`,
+    description:
+      'With an `Idempotency-Key` a call can be repeated, and counts once; the key belongs to the account for good. Without one each call counts.',
+    headers: ['idempotency-key'],
+    curl: `curl "$BASE/v1/admin/accounts/$ACCOUNT/credits" ${TOKEN} ${JSON_BODY} -H 'idempotency-key: invoice-2026-117' -d '{"amount":25,"note":"invoice 2026-117"}'`,
     access,
     body: { schema: 'CreditChange' },
     responses: { 200: { description: 'The account as it is now.', json: ['Account'] } },
-    errors: ['not_found', 'insufficient_credits'],
+    errors: ['invalid_parameter', 'not_found', 'insufficient_credits', 'idempotency_conflict'],
   },
   adminListKeys: {
     method: 'GET',

@@ -7,6 +7,7 @@ import { AppError, describeError, type ErrorCode, invariant } from '../errors.ts
 import type { SpeechRequest, SpeechStream, StreamHead, StreamTotals } from '../synthesis/speech.ts'
 import { CallerGone, watchCaller } from './caller-gone.ts'
 import { forgetWhenSent } from './forget-when-sent.ts'
+import { keepAlive } from './keep-alive.ts'
 import type { Services } from './services.ts'
 import { inferenceSeconds, roundToMillisecond, setIgnoredParameters } from './speech-answer.ts'
 
@@ -102,7 +103,7 @@ export async function sendStream(
   if (asEvents) reply.header('content-type', 'text/event-stream; charset=utf-8').header('x-accel-buffering', 'no')
   else addTrailers(reply, () => totals)
   const sent = finished(reply.raw)
-  reply.send(Readable.from(asEvents ? events() : unlessBroken(), { objectMode: false, highWaterMark: 1 }))
+  reply.send(Readable.from(asEvents ? keepAlive(events()) : unlessBroken(), { objectMode: false, highWaterMark: 1 }))
   try {
     await sent
   } catch (error) {

@@ -26,6 +26,8 @@ export interface PosterOptions {
 export interface Posted {
   /** Of any kind: 200, 301, 500. */
   readonly status: number
+  /** `Retry-After`, from either of its forms. */
+  readonly retryAfterSeconds: number | undefined
   /** The beginning of the answer's body. */
   readonly answer: Uint8Array
 }
@@ -61,12 +63,22 @@ export function createPoster(options: PosterOptions): Poster {
         } as const
         const response = await sendRequest(request, stop)
         try {
-          return { status: response.statusCode ?? 0, answer: await readBeginning(response, maxAnswerBytes) }
+          const retryAfterSeconds = readRetryAfter(response.headers['retry-after'])
+          const answer = await readBeginning(response, maxAnswerBytes)
+          return { status: response.statusCode ?? 0, retryAfterSeconds, answer }
         } finally {
           response.destroy()
         }
       }),
   }
+}
+
+/** Seconds, or a date (RFC 9110 §10.2.3); what is neither says nothing. */
+function readRetryAfter(header: string | undefined): number | undefined {
+  if (header === undefined) return undefined
+  if (/^\d{1,9}$/.test(header)) return Number(header)
+  const seconds = (Date.parse(header) - Date.now()) / 1000
+  return Number.isNaN(seconds) ? undefined : Math.max(0, Math.ceil(seconds))
 }
 
 /** The status has decided already: a body that breaks off or never ends changes nothing. */

@@ -33,12 +33,22 @@ export async function startDatabase(
     await server.stop()
   }
   try {
-    await migrate(db)
+    await migrateUnhurried(server.connection)
   } catch (error) {
     await close()
     throw error
   }
   return { db, kind: server.kind, connection: server.connection, [Symbol.asyncDispose]: close }
+}
+
+/** A migration of a large table takes as long as it takes. */
+async function migrateUnhurried(connection: PostgresConnection): Promise<void> {
+  const db = openDatabase(connection, { poolSize: 1, answerTimeoutMs: 0 })
+  try {
+    await migrate(db)
+  } finally {
+    await db.destroy()
+  }
 }
 
 interface Server {

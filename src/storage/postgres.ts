@@ -1,6 +1,6 @@
 // The only door to pg: pools for everybody, single sessions for the embedded database's keeper. Knows no tables' meaning.
 import type { Socket } from 'node:net'
-import { Kysely, PostgresDialect } from 'kysely'
+import { Kysely, PostgresDialect, type PostgresPool, type PostgresPoolClient } from 'kysely'
 import pg from 'pg'
 import type { Tables } from './tables.ts'
 
@@ -12,18 +12,47 @@ export type PostgresConnection =
 export type Database = Kysely<Tables>
 
 const CONNECT_TIMEOUT_MS = 5000
+/** Longer than any statement of a pool takes, but for a migration's. A server that is gone without a word answers nothing, ever. */
+const ANSWER_TIMEOUT_MS = 60_000
+const KEEP_ALIVE_AFTER_MS = 10_000
+
+export interface PoolOptions {
+  readonly poolSize: number
+  /** A statement that is not answered in time fails, and its connection is dropped. 0: none. */
+  readonly answerTimeoutMs?: number
+}
 
 /**
  * Opens a pool of at most `poolSize` connections, each made on first use. `db.destroy()` closes it.
  * int8 is read as a number: micro-dollars and byte counts stay far below 2^53.
  */
-export function openDatabase(connection: PostgresConnection, options: { readonly poolSize: number }): Database {
-  const pool = new pg.Pool({ ...driverSettings(connection), max: options.poolSize })
+export function openDatabase(connection: PostgresConnection, options: PoolOptions): Database {
+  const { poolSize, answerTimeoutMs = ANSWER_TIMEOUT_MS } = options
+  const timeout = answerTimeoutMs === 0 ? {} : { query_timeout: answerTimeoutMs }
+  const pool = new pg.Pool({ ...driverSettings(connection), ...timeout, max: poolSize })
   // A connection that breaks emits an error beside rejecting its query, and an error event that nobody listens to ends the process. The
   // pool listens to the connections that are idle and tells of them here; a connection in use has to have a listener of its own.
   pool.on('error', () => {})
   pool.on('connect', (client) => client.on('error', () => {}))
-  return new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
+  return new Kysely<Tables>({ dialect: new PostgresDialect({ pool: dropSilent(pool) }) })
+}
+
+/** A connection that owes an answer is of no use to anybody else: the pool forgets it. */
+function dropSilent(pool: pg.Pool): PostgresPool {
+  const connect = async (): Promise<PostgresPoolClient> => {
+    const client = await pool.connect()
+    let isSilent = false
+    const query = async (...statement: Parameters<typeof client.query>) => {
+      try {
+        return await client.query(...statement)
+      } catch (error) {
+        isSilent ||= error instanceof Error && error.message === 'Query read timeout'
+        throw error
+      }
+    }
+    return { query, release: () => client.release(isSilent) } as unknown as PostgresPoolClient
+  }
+  return { connect, end: () => pool.end() }
 }
 
 /** One connection of its own, for what lives as long as a session does: advisory locks, and noticing that the server is gone. */
@@ -75,6 +104,7 @@ function driverSettings(connection: PostgresConnection): pg.ClientConfig {
         oid === pg.types.builtins.INT8 && format !== 'binary' ? Number : pg.types.getTypeParser(oid, format),
     } as pg.CustomTypesConfig,
     keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     application_name: 'chatterbox',
   }

@@ -8,6 +8,10 @@ export type SecretPurpose = 'provenance'
 
 /** 32 bytes, made by whoever asks first; the same for everybody ever after. */
 export async function findSecret(db: Database, purpose: SecretPurpose): Promise<Uint8Array> {
+  const known = await retryTransient(() =>
+    db.selectFrom('secrets').select('bytes').where('purpose', '=', purpose).executeTakeFirst(),
+  )
+  if (known) return known.bytes
   const statement = sql<{ bytes: Uint8Array }>`
     with made as (
       insert into secrets (purpose, bytes) values (${purpose}, ${randomBytes(32)})

@@ -38,6 +38,7 @@ interface LedgerTable {
   job_id: string | null
   piece: number | null
   note: string | null
+  idempotency_key: string | null
   at: Generated<Date>
 }
 

@@ -6,7 +6,8 @@ import { AppError } from '../errors.ts'
 const TRANSIENT_STATES = new Set(['57P01', '57P02', '57P03', '40001', '40P01', '53300'])
 const TRANSIENT_SYSTEM_ERRORS = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EAI_AGAIN', 'ENOTCONN'])
 // pg gives its own errors no code.
-const TRANSIENT_MESSAGES = /^Connection terminated|^timeout exceeded when trying to connect|not queryable$/
+const TRANSIENT_MESSAGES =
+  /^Connection terminated|^timeout exceeded when trying to connect|^Query read timeout$|not queryable$/
 
 /** True for errors that a repetition may cure; whether the statement has happened is not known. */
 export function isTransient(error: unknown): boolean {

@@ -25,9 +25,12 @@ export const createWebhookPoster = (allowed: { readonly http: boolean; readonly 
     maxAnswerBytes: MAX_ANSWER_BYTES,
   })
 
-/** Judges an attempt; `delaySeconds` is what a retry would wait, undefined when there is none left. */
+/** A receiver may put a retry off by as much as this, whatever it asks for: it shall not keep messages for ever. */
+const LONGEST_RETRY_AFTER_SECONDS = 3600
+
+/** Judges an attempt; `delaySeconds` is what a retry would wait, undefined when there is none left. It waits longer where the receiver asks for it. */
 export function judge(
-  attempt: Pick<Attempt, 'statusCode' | 'error'>,
+  attempt: Pick<Attempt, 'statusCode' | 'error' | 'retryAfterSeconds'>,
   event: ClaimedDelivery['event'],
   delaySeconds: number | undefined,
 ): Outcome {
@@ -35,7 +38,8 @@ export function judge(
   if (attempt.statusCode === 410) return { kind: 'gone' }
   // Whoever asks for a test waits for its answer and can ask again.
   if (event === 'test' || delaySeconds === undefined) return { kind: 'failed' }
-  return { kind: 'retry', delaySeconds }
+  const asked = Math.min(attempt.retryAfterSeconds ?? 0, LONGEST_RETRY_AFTER_SECONDS)
+  return { kind: 'retry', delaySeconds: Math.max(delaySeconds, asked) }
 }
 
 /** Rejects only with the signal's reason. */
@@ -48,7 +52,7 @@ export async function sendMessage(
 ): Promise<Attempt> {
   const at = new Date()
   const startedAt = performance.now()
-  const ended = (rest: Pick<Attempt, 'statusCode' | 'answer' | 'error'>): Attempt => ({
+  const ended = (rest: Pick<Attempt, 'statusCode' | 'answer' | 'error' | 'retryAfterSeconds'>): Attempt => ({
     at,
     milliseconds: Math.round(performance.now() - startedAt),
     ...rest,
@@ -56,7 +60,8 @@ export async function sendMessage(
   const headers = { 'content-type': 'application/json', ...signatureHeaders(delivery.id, at, body, secrets) }
   try {
     const posted = await poster.post(delivery.url, { headers, body: Buffer.from(body) }, signal)
-    return ended({ statusCode: posted.status, answer: readAnswer(posted), error: problemOf(posted.status) })
+    const { status, retryAfterSeconds } = posted
+    return ended({ statusCode: status, answer: readAnswer(posted), error: problemOf(status), retryAfterSeconds })
   } catch (error) {
     if (!(error instanceof OutboundError)) throw error
     return ended({ statusCode: undefined, answer: undefined, error: NO_ANSWER[error.reason] ?? error.message })

@@ -100,6 +100,8 @@ export interface Attempt {
   readonly answer: string | undefined
   /** undefined: it was delivered. */
   readonly error: string | undefined
+  /** What the receiver asked to be left alone for. */
+  readonly retryAfterSeconds?: number | undefined
 }
 
 export type Outcome =

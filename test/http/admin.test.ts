@@ -38,6 +38,37 @@ async function call(name: RouteName, path: string, body?: unknown, headers = { a
 }
 const refusalOf = ({ status, json }: Awaited<ReturnType<typeof call>>) => [status, json.code, json.param]
 
+test('a grant that is repeated under its key is made once; the key with another grant is refused', async () => {
+  const { accountId } = await makeAccount(db, 1_000_000)
+  const other = await makeAccount(db, 1_000_000)
+  const grant = (body: object, key: string, to = accountId) =>
+    call('adminChangeCredits', `/v1/admin/accounts/${to}/credits`, body, {
+      authorization: `Bearer ${TOKEN}`,
+      'idempotency-key': key,
+    } as { authorization: string })
+  const invoice = { amount: 25, note: 'invoice 2026-117' }
+  const answers = await Promise.all(Array.from({ length: 4 }, () => grant(invoice, 'a')))
+  assert.deepEqual(
+    answers.map(({ status, json }) => [status, json.credits]),
+    answers.map(() => [200, 26]),
+  )
+  assert.deepEqual(refusalOf(await grant({ ...invoice, amount: 26 }, 'a')), [
+    422,
+    'idempotency_conflict',
+    'Idempotency-Key',
+  ])
+  assert.deepEqual(refusalOf(await grant({ ...invoice, note: 'x' }, 'a')), [
+    422,
+    'idempotency_conflict',
+    'Idempotency-Key',
+  ])
+  assert.deepEqual(refusalOf(await grant(invoice, 'k'.repeat(256))), [400, 'invalid_parameter', 'Idempotency-Key'])
+  assert.equal((await grant(invoice, 'b')).json.credits, 51)
+  assert.equal((await grant(invoice, 'a', other.accountId)).json.credits, 26)
+  const { json } = await call('adminAudit', `/v1/admin/audit?account=${accountId}`)
+  assert.equal(json.entries.length, 2)
+})
+
 test('there are admin routes, and each of them is refused without the very token', async () => {
   assert.ok(ADMIN_ROUTES.length >= 16)
   const other = await makeAccount(db)

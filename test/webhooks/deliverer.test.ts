@@ -5,6 +5,7 @@ import { sql } from 'kysely'
 import { Webhook as Verifier } from 'standardwebhooks'
 import { createMetrics } from '../../src/metrics.ts'
 import { createPoster } from '../../src/outbound/guarded-post.ts'
+import { judge } from '../../src/webhooks/attempt.ts'
 import { claimDeliveries } from '../../src/webhooks/deliveries.ts'
 import {
   addTestDelivery,
@@ -37,6 +38,30 @@ const ended = (account: TestAccount, count = 1) =>
     return isEnded ? all : undefined
   })
 const verify = (secret: string, { body, headers }: Received) => new Verifier(secret).verify(body, headers)
+
+test('a receiver may put the next attempt off, by an hour at most', async () => {
+  const outcome = (retryAfterSeconds: number | undefined) =>
+    judge({ statusCode: 503, error: 'It answered 503.', retryAfterSeconds }, 'completed', 20)
+  assert.deepEqual(
+    [undefined, 5, 120, 86_400].map((asked) => outcome(asked)),
+    [20, 20, 120, 3600].map((delaySeconds) => ({ kind: 'retry', delaySeconds })),
+  )
+  const account = await makeAccount(db)
+  for (const asked of ['1800', new Date(Date.now() + 1_800_000).toUTCString()]) {
+    await sql`truncate webhooks, webhook_deliveries, webhook_attempts, job_events`.execute(db)
+    await using receiver = await startReceiver((_, response) => response.writeHead(503, { 'retry-after': asked }).end())
+    await watch(account, receiver.url)
+    await using _ = startTestDeliverer(db)
+    await endJob(db, account)
+    const waits = await until('the attempt is recorded', async () => {
+      const { rows } = await sql<{ seconds: number }>`
+        select extract(epoch from due_at - now())::float8 as seconds from webhook_deliveries where tries = 1
+      `.execute(db)
+      return rows[0]?.seconds
+    })
+    assert.ok(waits > 1700 && waits <= 1801, `${asked}: ${waits} s`)
+  }
+})
 
 test('each webhook that wants the event gets one message, signed with its own secret', async () => {
   const account = await makeAccount(db)

@@ -34,6 +34,7 @@ import { type JobPlace, listJobs } from '../../jobs/list.ts'
 import { findWorkers } from '../../jobs/workers.ts'
 import { isId } from '../../storage/ids.ts'
 import type { ParsedBody } from '../body.ts'
+import { readIdempotencyKey } from '../idempotency.ts'
 import { readRequestId } from '../request-id.ts'
 import type { Handlers } from '../routing.ts'
 import type { Services } from '../services.ts'
@@ -70,7 +71,10 @@ export function buildAdminHandlers({ db }: Services): Pick<Handlers, AdminRoute>
     }),
     adminChangeCredits: answer(async (request) => {
       const { amount, note } = readBody(creditChangeSchema, request)
-      return describeAccount(await changeCredits(operatorOf(request), idOf(request), microFromCredits(amount), note))
+      const key = readIdempotencyKey(request.headers['idempotency-key'])
+      return describeAccount(
+        await changeCredits(operatorOf(request), idOf(request), microFromCredits(amount), note, key),
+      )
     }),
 
     adminListKeys: answer(async (request) => {
