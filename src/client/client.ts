@@ -6,6 +6,7 @@ import type { Uploaded } from '../contract/uploads.ts'
 import type { UsageReport } from '../contract/usage.ts'
 import { type CallOptions, createConnection } from './connection.ts'
 import { blobOf, bodyOf, randomKey, type SpeechOptions, type SpeechParameters, type UsageQuery } from './parameters.ts'
+import { createPieces, type Pieces } from './pieces.ts'
 import { createRequests, type Requests } from './requests.ts'
 import { readJson, readSpeech, type Speech } from './speech.ts'
 import { openStream, type SpeechStream } from './stream.ts'
@@ -21,6 +22,7 @@ export type {
   UsageQuery,
   VoiceChanges,
 } from './parameters.ts'
+export type { Pieces, RegenerateOptions, RequestEvent } from './pieces.ts'
 export type { PollOptions, Requests, RunOptions, RunResult, WaitOptions } from './requests.ts'
 export type { Speech, SpeechHead } from './speech.ts'
 export type { SpeechStream, StreamTotals } from './stream.ts'
@@ -46,6 +48,7 @@ export interface Client extends Requests {
   stream(parameters: SpeechParameters, options?: SpeechOptions): Promise<SpeechStream>
   /** Stores recordings ahead, up to 16, and gets URLs to name them by. Not repeated after a failure. */
   upload(files: readonly (Blob | Uint8Array<ArrayBuffer>)[], options?: CallOptions): Promise<Uploaded>
+  readonly pieces: Pieces
   readonly voices: Voices
   credits(options?: CallOptions): Promise<Credits>
   usage(query?: UsageQuery, options?: CallOptions): Promise<UsageReport>
@@ -69,6 +72,7 @@ export function createClient(options: ClientOptions): Client {
     connection.call({ method: 'POST', path, body, repeatable }, callOptions, readJson<T>)
   return {
     ...createRequests(connection, SUBMIT_PATH),
+    pieces: createPieces(connection),
     voices: createVoices(connection),
     speak(parameters, { idempotencyKey = randomKey(), ...callOptions } = {}) {
       const { body, headers } = bodyOf(parameters)

@@ -9,7 +9,7 @@ import type {
 import { type CallOptions, type Connection, tooLate } from './connection.ts'
 import { type AsyncSpeechParameters, bodyOf, randomKey, type SpeechOptions } from './parameters.ts'
 import { pause } from './pause.ts'
-import { readBytes, readJson } from './speech.ts'
+import { outputPath, readBytes, readJson } from './speech.ts'
 
 export interface PollOptions extends CallOptions {
   /** The answer comes when the request has ended, or when these are over; at most 50. Default: 0, at once. */
@@ -120,5 +120,3 @@ async function run(
     throw error
   }
 }
-
-const outputPath = (output: string): string => `outputs/${new URL(output).pathname.split('/').at(-1)}`

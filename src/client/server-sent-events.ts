@@ -6,10 +6,11 @@ export interface ServerSentEvent {
   readonly data: unknown
 }
 
-/** Throws the reason of an aborted signal. Whoever stops reading hangs up. */
+/** Throws the reason of an aborted signal. Whoever stops reading hangs up. `onBytes`: something came, be it a comment. */
 export async function* readEvents(
   body: ReadableStream<Uint8Array>,
   signal: AbortSignal,
+  onBytes: () => void = () => {},
 ): AsyncGenerator<ServerSentEvent, void, void> {
   const reader = body.getReader()
   const hangUp = () => void reader.cancel().catch(() => {}) // of a body that has broken nothing is left to cancel
@@ -18,6 +19,7 @@ export async function* readEvents(
   let text = ''
   try {
     for (let next = await reader.read(); !next.done; next = await reader.read()) {
+      onBytes()
       const known = Math.max(0, text.length - 1) // in the last character an end may begin
       text += decoder.decode(next.value, { stream: true })
       for (let at = text.indexOf('\n\n', known); at >= 0; at = text.indexOf('\n\n')) {

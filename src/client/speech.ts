@@ -81,5 +81,8 @@ export const readBytes = async (response: Response): Promise<Uint8Array<ArrayBuf
 
 export const readJson = async <T>(response: Response): Promise<T> => (await response.json()) as T
 
+/** Of the URL of an output below the base URL: whatever the public name of the server is, the output is there. */
+export const outputPath = (output: string): string => new URL(output).pathname.replace(/^.*\/outputs\//, 'outputs/')
+
 const readTimings = (header: string | null): Record<string, number> =>
   Object.fromEntries([...(header ?? '').matchAll(/(\w+);dur=([\d.]+)/g)].map(([, name, ms]) => [name, Number(ms)]))

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { connect, createServer, type Socket } from 'node:net'
 import { after, test } from 'node:test'
-import { ChatterboxError, createClient, type SpeechStream } from '../../src/client/client.ts'
+import { ChatterboxError, createClient, type RequestEvent, type SpeechStream } from '../../src/client/client.ts'
 import { AppError } from '../../src/errors.ts'
 import { BUNDLED_VOICE_FILE } from '../../src/main.ts'
 import { holdEngine, openScratchApp, withResolvers } from '../http/scratch-app.ts'
@@ -229,6 +229,41 @@ test('submit, status, result, wait and cancel follow a request', async () => {
   const { code, status: httpStatus, requestId } = await failure(client.wait(id))
   assert.deepEqual([code, httpStatus, requestId], ['cancelled', 422, id])
   assert.equal((await failure(client.status('0'.repeat(32)))).code, 'request_not_found')
+})
+
+test('a request is followed piece by piece over connections that break, heard by the piece, and one spoken again', async () => {
+  const held = holdEngine(scratch)
+  const { request_id: id } = await client.submit({ ...PARAMETERS, text: piecesText(4) })
+  await held.isHeld
+  const proxy = await startLossyProxy(1, 2, 'both')
+  const events: RequestEvent[] = []
+  const following = (async () => {
+    for await (const event of clientAt(proxy.port).pieces.follow(id)) events.push(event)
+  })()
+  held.release()
+  held[Symbol.dispose]()
+  await following
+  assert.equal(proxy.lost(), 2)
+  assert.equal(events[0]?.event, 'status')
+  const { pieces } = await client.pieces.list(id)
+  const told = events.flatMap((event) => (event.event === 'piece' ? [event.index] : []))
+  assert.deepEqual(
+    told,
+    pieces.map(({ index }) => index),
+  )
+  const last = events.at(-1)
+  assert.ok(last?.event === 'done' && last.status === 'COMPLETED')
+
+  const [first] = pieces
+  assert.ok(first)
+  assert.equal(Buffer.from(await client.pieces.download(first)).toString('latin1', 0, 4), 'RIFF')
+  const { request_id: changedId } = await client.pieces.regenerate(id, 1, { seed: 9 })
+  await client.wait(changedId)
+  assert.equal((await client.pieces.list(changedId)).pieces[1]?.seed, 9)
+  const { duration_seconds, pieces: spans } = await client.pieces.timings(id)
+  assert.deepEqual([spans.length, spans.at(-1)?.end_seconds], [pieces.length, duration_seconds])
+  assert.match(await client.pieces.subtitles(id, 'srt'), /^1\n00:00:00,000 --> /)
+  assert.equal((await failure(client.pieces.regenerate(id, 99))).code, 'invalid_parameter')
 })
 
 test('a run that is aborted cancels its request', async () => {

@@ -20,7 +20,7 @@ after(async () => {
   await Promise.all([dataDir, code.folder].map((folder) => rm(folder, { recursive: true, force: true })))
 })
 
-test('there is an example of each kind of call', () => assert.equal(code.examples.length, 5))
+test('there is an example of each kind of call', () => assert.equal(code.examples.length, 6))
 
 for (const example of code.examples) {
   test(`${example} runs`, async () => {
@@ -34,6 +34,7 @@ test('they leave what they promise', async () => {
     ['hello.mp3', 'ID3'],
     ['story.ogg', 'OggS'],
     ['later.wav', 'RIFF'],
+    ['speech.srt', '1\n'],
   ] as const) {
     const bytes = await readFile(path.join(code.folder, file))
     assert.equal(bytes.toString('latin1', 0, begins.length), begins, file)
