@@ -106,6 +106,10 @@ export const cancelRequest = async (key: string, id: string): Promise<Cancellati
 export const fetchOutput = async ({ output }: CompletedRequest): Promise<Blob> =>
   (await call(`outputs/${output.split('/').at(-1)}`, undefined)).blob()
 
+/** The audio of a finished request in any format; free. Throws Refusal when the server keeps it no longer. */
+export const fetchAudio = async (key: string, id: string, format: string): Promise<Blob> =>
+  (await call(`v2/requests/${id}/audio?format=${format}`, key)).blob()
+
 /** The first hundred. */
 export const listVoices = async (key: string): Promise<VoiceListBody> => (await call('v1/voices?limit=100', key)).json()
 

@@ -10,11 +10,12 @@ import {
   submitSpeech,
 } from './api.ts'
 import { parameters, text } from './draft.ts'
+import { allowSound, LiveSound, livePosition, noteMissed, playsLive } from './live-sound.ts'
 import { makeId } from './random-id.ts'
 import { credits, key, noticeRefusal, noticeServerGone, refreshCredits } from './session.ts'
 import { addTake } from './takes.ts'
 import { showToast } from './toast.ts'
-import { chosenVoice } from './voices.ts'
+import { chosenVoice, referenceOf } from './voices.ts'
 import { secondsOfWav } from './wav.ts'
 
 export interface Running {
@@ -27,7 +28,11 @@ export interface Running {
   readonly voiceName: string
   readonly voiceId: string | undefined
   readonly parameters: SpeakParameters
-  readonly stage: 'sending' | 'waiting' | 'speaking' | 'stopping'
+  readonly stage: 'sending' | 'waiting' | 'speaking' | 'stopping' | 'failed'
+  /** Of one that has failed, for people. */
+  readonly problem?: string
+  /** From the click to the first sound. */
+  readonly firstSoundSeconds?: number
   /** Requests that are served before it. */
   readonly queuePosition: number
 }
@@ -36,12 +41,15 @@ const STORED = 'chatterbox-running'
 const WAIT_SECONDS = { waiting: 2, speaking: 20 }
 
 export const running = signal<readonly Running[]>([])
-/** What became of the last one that failed, for people. */
+/** Why the last one could not be sent, for people. */
 export const problem = signal<string | undefined>(undefined)
+/** What is heard of them, by their ids. */
+export const sounds = signal<ReadonlyMap<string, LiveSound>>(new Map())
 
-/** Has the draft spoken. What is wrong with it is in `problem` afterwards. */
+/** Has the draft spoken. What is wrong with it is in `problem` afterwards; what fails later is shown where it was running. */
 export async function speakDraft(): Promise<void> {
   if (key.value === undefined) return
+  allowSound()
   const voice = chosenVoice.value
   const one: Running = {
     id: makeId(),
@@ -56,12 +64,33 @@ export async function speakDraft(): Promise<void> {
   }
   problem.value = undefined
   running.value = [one, ...running.value]
-  const request = { ...one.parameters, text: one.text, reference: voice.reference }
+  await submit(one, voice.reference)
+}
+
+/** A request that has failed, as it was, under a new name. */
+export async function tryAgain(one: Running): Promise<void> {
+  const reference = referenceOf(one.voiceId)
+  if (reference === 'gone') {
+    showToast(`“${one.voiceName}” is no longer there: choose a voice.`)
+    return
+  }
+  allowSound()
+  forget(one.id)
+  const { problem: _, firstSoundSeconds: __, ...asked } = one
+  const again: Running = { ...asked, id: makeId(), requestId: undefined, createdAt: Date.now(), stage: 'sending' }
+  running.value = [again, ...running.value]
+  await submit(again, reference)
+}
+
+async function submit(one: Running, reference: Blob | string | undefined): Promise<void> {
+  if (key.value === undefined) return
+  const request = { ...one.parameters, text: one.text, reference }
   try {
     const { request_id } = await submitSpeech(key.value, one.id, request)
     const isStopped = find(one.id)?.stage === 'stopping'
     change(one.id, { requestId: request_id, ...(isStopped ? {} : { stage: 'waiting' }) })
     if (isStopped) await cancelRequest(key.value, request_id)
+    else hear(one.id, playsLive.value)
     await follow(one.id)
   } catch (error) {
     fail(one.id, error)
@@ -72,12 +101,35 @@ export async function speakDraft(): Promise<void> {
 export function resumeRunning(): void {
   if (running.value.length > 0) return // it goes on already
   running.value = readStored()
-  for (const { id } of running.value) follow(id).catch((error) => fail(id, error))
+  for (const { id, stage } of running.value) {
+    if (stage === 'failed') continue
+    hear(id, false) // nobody has clicked yet, so browsers let nothing be heard
+    follow(id).catch((error) => fail(id, error))
+  }
 }
+
+/** From the beginning, or from where it broke off; without sound its waveform alone. */
+export function hear(id: string, isHeard: boolean, fromSeconds = 0): void {
+  const one = find(id)
+  if (one?.requestId === undefined || key.value === undefined) return
+  const noteFirst = () => {
+    const now = find(id)
+    if (now && now.firstSoundSeconds === undefined) {
+      change(id, { firstSoundSeconds: (Date.now() - now.createdAt) / 1000 })
+    }
+  }
+  const sound = sounds.value.get(id) ?? new LiveSound(key.value, one.requestId, noteFirst)
+  sounds.value = new Map(sounds.value).set(id, sound)
+  sound.open(isHeard, fromSeconds)
+}
+
+/** Takes the notice of one that has failed away. */
+export const dismiss = ({ id }: Running): void => forget(id)
 
 /** What was not delivered is not charged. */
 export async function stop({ id, requestId }: Running): Promise<void> {
   change(id, { stage: 'stopping' })
+  sounds.value.get(id)?.close()
   if (requestId === undefined || key.value === undefined) return // stopped as soon as it is known
   await cancelRequest(key.value, requestId).catch(noticeRefusal)
 }
@@ -94,6 +146,12 @@ async function follow(id: string): Promise<void> {
       )
       if (found.status === 'COMPLETED') {
         const audio = await fetchOutput(found)
+        const one = find(id)
+        if (!one) return
+        const sound = sounds.value.get(id)
+        const isMissed = sound?.isHeard.value && sound.position() === undefined && sound.state.value !== 'whole'
+        if (isMissed) noteMissed(found.request_id)
+        const firstSoundSeconds = one.firstSoundSeconds ?? (isMissed ? (Date.now() - one.createdAt) / 1000 : undefined)
         await addTake({
           id: found.request_id,
           createdAt: one.createdAt,
@@ -107,8 +165,12 @@ async function follow(id: string): Promise<void> {
           audioSeconds: await secondsOfWav(audio),
           engineSeconds: found.metrics.inference_time ?? 0,
           costCredits: found.metrics.cost,
+          ...(firstSoundSeconds === undefined ? {} : { firstSoundSeconds }),
           isKept: false,
         })
+        if (sound?.state.value === 'broken') {
+          showToast('The live sound had broken off. The take is whole.')
+        }
         forget(id)
         credits.value = found.metrics.remaining_credits ?? credits.value
         return
@@ -123,8 +185,14 @@ async function follow(id: string): Promise<void> {
 }
 
 function fail(id: string, error: unknown): void {
-  forget(id)
+  const failed = find(id)
   noticeRefusal(error)
+  if (failed?.requestId !== undefined && !(error instanceof Refusal && error.code === 'cancelled')) {
+    sounds.value.get(id)?.close()
+    change(id, { stage: 'failed', problem: error instanceof Error ? error.message : String(error) })
+    return
+  }
+  forget(id)
   if (error instanceof Refusal && error.code === 'cancelled') {
     showToast('Stopped. Nothing was charged.')
     refreshCredits().catch(noticeRefusal)
@@ -141,6 +209,10 @@ function change(id: string, part: Partial<Running>): void {
 }
 
 function forget(id: string): void {
+  const sound = sounds.value.get(id)
+  // What sounds goes on until the take goes on in its place, or to its end.
+  if (sound && livePosition(sound.requestId) === undefined) sound.close()
+  sounds.value = new Map([...sounds.value].filter(([other]) => other !== id))
   running.value = running.value.filter((one) => one.id !== id)
   store()
 }

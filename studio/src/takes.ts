@@ -19,6 +19,8 @@ export interface Take {
   readonly audioSeconds: number
   readonly engineSeconds: number
   readonly costCredits: number
+  /** From the click to the first sound; absent in takes that are older than this, and in those that nobody heard come. */
+  readonly firstSoundSeconds?: number
   readonly isKept: boolean
 }
 

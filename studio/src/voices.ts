@@ -42,6 +42,12 @@ export const chosenVoice = computed<ChosenVoice>(() => {
   return { id: undefined, name: BUILT_IN_NAME, reference: undefined }
 })
 
+/** The reference of a voice by its id; 'gone': it is no longer here. */
+export function referenceOf(id: string | undefined): Blob | string | undefined | 'gone' {
+  if (id === undefined || id.startsWith('voice:')) return id
+  return recordings.value.find((recording) => recording.id === id)?.audio ?? 'gone'
+}
+
 /** Whether a take's voice can still be had. */
 export const isVoiceHere = (id: string | undefined): boolean =>
   id === undefined ||

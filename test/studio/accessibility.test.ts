@@ -58,6 +58,7 @@ for (const theme of ['light', 'dark'] as const) {
         await page.getByRole('article', { name: /^Take/ }).nth(index).getByRole('button', { name: 'Compare' }).click()
       }
       await page.getByRole('button', { name: 'Code' }).first().click()
+      await page.getByRole('button', { name: 'Download' }).first().click()
       await page.getByText('Delivery', { exact: true }).click()
       await page.getByText('delivery…').click()
       await assertAccessible(page, 'all open')

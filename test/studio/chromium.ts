@@ -91,3 +91,12 @@ export async function openPage(browser: Browser, url: string, options: PageOptio
     [Symbol.asyncDispose]: () => context.close(),
   }
 }
+
+/** For what no locator can wait for: the pages' policy lets nothing be evaluated again and again in them. */
+export async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
+  for (let tries = 0; tries < 150; tries++) {
+    if (await holds()) return
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+  assert.fail(`never: ${what}`)
+}

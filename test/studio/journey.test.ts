@@ -9,7 +9,7 @@ import type { Browser, Page } from 'playwright-core'
 import { packageRoot } from '../../src/config.ts'
 import { findProgram } from '../harness/programs.ts'
 import { makeTemporaryFolder } from '../harness/temporary-folder.ts'
-import { openPage, SIZES, type Size, skipWithoutChromium, startChromium } from './chromium.ts'
+import { openPage, SIZES, type Size, skipWithoutChromium, startChromium, until } from './chromium.ts'
 import { type ServedStudio, serveStudio } from './served-studio.ts'
 
 const RECORDING = path.join(packageRoot, 'assets/reference.wav')
@@ -39,14 +39,6 @@ const waitForTakes = (page: Page, count: number) =>
 const secondsOf = async (page: Page, name: string): Promise<number> =>
   Number(await page.getByRole('slider', { name }).getAttribute('aria-valuenow'))
 
-async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 150; tries++) {
-    if (await holds()) return
-    await new Promise((resolve) => setTimeout(resolve, 100))
-  }
-  assert.fail(`never: ${what}`)
-}
-
 /** What a phone's owner would have to push sideways. */
 async function assertNothingSticksOut(page: Page): Promise<void> {
   const [content, window] = await page.evaluate<number[]>('[document.documentElement.scrollWidth, innerWidth]')
@@ -71,8 +63,9 @@ for (const size of Object.keys(SIZES) as Size[]) {
     await waitForTakes(page, 1)
     await photograph(`${size}-2-first-take`, true)
 
-    await page.getByRole('button', { name: /^Play the take/ }).click()
-    await page.getByRole('button', { name: /^Pause the take/ }).waitFor()
+    await page.getByRole('button', { name: /^Pause the take/ }).waitFor() // it has gone on where it was heard live
+    await page.getByText(/^first sound after \d+\.\d\d s$/).waitFor()
+    await page.getByText(/^real-time factor \d+\.\d\d$/).waitFor()
     const place = page.getByRole('slider', { name: /^Place in the take/ })
     await until('its place moves on', async () => Number(await place.getAttribute('aria-valuenow')) >= 1)
 
@@ -204,12 +197,23 @@ test('a take is downloaded, deleted and had back; its curl makes the same bytes 
   await page.getByRole('spinbutton', { name: 'Seed' }).fill('11')
   await speakButton(page).click()
   await waitForTakes(page, 1)
-  const downloading = page.waitForEvent('download')
-  await page.getByRole('button', { name: 'Download as WAV' }).click()
-  const download = await downloading
-  assert.equal(download.suggestedFilename(), 'take-11.wav')
-  const downloaded = await readFile(await download.path())
+  await page.getByRole('button', { name: 'Download' }).click()
+  const credits = await server.credits()
+  const save = async (title: string, extension: string): Promise<Buffer> => {
+    const downloading = page.waitForEvent('download')
+    await page.getByRole('button', { name: `Download as ${title}` }).click()
+    const download = await downloading
+    assert.equal(download.suggestedFilename(), `take-11.${extension}`)
+    return readFile(await download.path())
+  }
+  const downloaded = await save('WAV', 'wav')
   assert.equal(downloaded.toString('latin1', 0, 4), 'RIFF')
+  assert.equal((await save('MP3', 'mp3')).toString('latin1', 0, 3), 'ID3')
+  assert.equal((await save('Ogg Opus', 'ogg')).toString('latin1', 0, 4), 'OggS')
+  assert.equal((await save('FLAC', 'flac')).toString('latin1', 0, 4), 'fLaC')
+  const samples = await save('PCM', 'pcm')
+  assert.deepEqual(samples, downloaded.subarray(downloaded.length - samples.length))
+  assert.equal(await server.credits(), credits, 'none of them was charged')
 
   await page.getByRole('button', { name: 'Code' }).click()
   await page.getByRole('button', { name: 'Copy code' }).click()

@@ -59,6 +59,7 @@ function greeting({ url, model, madeKey }: RunningServer): string {
   return `
   chatterbox-serverless ${version}
 
+  Studio   ${url}/
   API      ${url}/v1/chatterbox-turbo-tts
   Docs     ${url}/docs
   Engine   ${model === undefined ? 'none here: requests wait for `chatterbox worker`' : ENGINES[model]}

@@ -1,12 +1,14 @@
 // One take: listen, compare, keep, download, do it again, or take it home as code.
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
-import { codeFor, LANGUAGES, type Language } from '../code-samples.ts'
+import type { Language } from '../code-samples.ts'
 import { DEFAULT_PARAMETERS, parameters, text } from '../draft.ts'
-import { key } from '../session.ts'
+import { takeOver } from '../live-sound.ts'
 import { changeTake, compared, removeTake, type Take, toggleCompared } from '../takes.ts'
 import { showToast } from '../toast.ts'
 import { chooseVoice, isVoiceHere } from '../voices.ts'
+import { Code } from './code.tsx'
+import { DownloadRow } from './download-row.tsx'
 import { Icon } from './icon.tsx'
 import { Waveform } from './waveform.tsx'
 import { When } from './when.tsx'
@@ -21,6 +23,7 @@ const TITLES: Readonly<Record<string, string>> = {
 
 export function TakeCard({ take }: { readonly take: Take }): JSX.Element {
   const [language, setLanguage] = useState<Language>()
+  const [isSaving, setSaving] = useState(false)
   const letter = compared.value.indexOf(take.id)
   const again = () => {
     text.value = take.text
@@ -35,7 +38,12 @@ export function TakeCard({ take }: { readonly take: Take }): JSX.Element {
       <p class="take-text" title={take.text}>
         {take.text}
       </p>
-      <Waveform audio={take.audio} label={`the take with seed ${take.seed}`} />
+      <Waveform
+        audio={take.audio}
+        label={`the take with seed ${take.seed}`}
+        seconds={take.audioSeconds}
+        findStart={() => takeOver(take.id)}
+      />
       <ul class="facts" aria-label="How it was made">
         <li class="chip" title="The same seed, text, voice and delivery give the same sound">
           seed {take.seed}
@@ -55,6 +63,12 @@ export function TakeCard({ take }: { readonly take: Take }): JSX.Element {
         <li>
           {take.audioSeconds.toFixed(1)} s, made in {take.engineSeconds.toFixed(1)} s for ${take.costCredits.toFixed(4)}
         </li>
+        {take.audioSeconds > 0 && (
+          <li title="Seconds of work for a second of speech: below 1 it is faster than it is heard">
+            real-time factor {(take.engineSeconds / take.audioSeconds).toFixed(2)}
+          </li>
+        )}
+        {take.firstSoundSeconds !== undefined && <li>first sound after {take.firstSoundSeconds.toFixed(2)} s</li>}
       </ul>
       <div class="actions">
         <button type="button" aria-pressed={letter >= 0} onClick={() => toggleCompared(take.id)}>
@@ -63,7 +77,9 @@ export function TakeCard({ take }: { readonly take: Take }): JSX.Element {
         <button type="button" aria-pressed={take.isKept} onClick={() => changeTake(take.id, { isKept: !take.isKept })}>
           <Icon name="star" /> {take.isKept ? 'Kept' : 'Keep'}
         </button>
-        <Download take={take} />
+        <button type="button" aria-expanded={isSaving} onClick={() => setSaving(!isSaving)}>
+          <Icon name="download" /> Download
+        </button>
         <button type="button" onClick={again}>
           <Icon name="repeat" /> Use again
         </button>
@@ -78,6 +94,7 @@ export function TakeCard({ take }: { readonly take: Take }): JSX.Element {
           <Icon name="trash" />
         </button>
       </div>
+      {isSaving && <DownloadRow take={take} />}
       {language && <Code take={take} language={language} onLanguage={setLanguage} />}
     </article>
   )
@@ -89,80 +106,4 @@ function differences({ parameters: used }: Take): readonly string[] {
     return value === DEFAULT_PARAMETERS[name as keyof typeof used] ? [] : [`${title} ${value}`]
   })
   return used.norm_loudness ? changed : [...changed, 'loudness as recorded']
-}
-
-function Download({ take }: { readonly take: Take }): JSX.Element {
-  const save = () => {
-    const url = URL.createObjectURL(take.audio)
-    const link = document.createElement('a')
-    link.href = url
-    link.download = `take-${take.seed}.wav`
-    link.click()
-    setTimeout(() => URL.revokeObjectURL(url), 10_000)
-  }
-  return (
-    <button type="button" aria-label="Download as WAV" onClick={save}>
-      <Icon name="download" /> WAV
-    </button>
-  )
-}
-
-interface CodeProps {
-  readonly take: Take
-  readonly language: Language
-  readonly onLanguage: (language: Language) => void
-}
-
-function Code({ take, language, onLanguage }: CodeProps): JSX.Element {
-  const code = codeFor(take, language, document.baseURI)
-  return (
-    <div class="code">
-      <div class="row">
-        <fieldset aria-label="Language" class="actions">
-          {LANGUAGES.map((name) => (
-            <button key={name} type="button" aria-pressed={name === language} onClick={() => onLanguage(name)}>
-              {name}
-            </button>
-          ))}
-        </fieldset>
-        <span class="actions">
-          <button
-            type="button"
-            class="quiet"
-            onClick={() => copy(key.value ?? '', 'The key is copied. Keep it secret.')}
-          >
-            Copy my key
-          </button>
-          <button type="button" onClick={() => copy(code, 'The code is copied.')}>
-            <Icon name="copy" /> Copy code
-          </button>
-        </span>
-      </div>
-      {/* Scrolls sideways, so the keyboard must reach it. */}
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region */}
-      <pre tabIndex={0}>{code}</pre>
-    </div>
-  )
-}
-
-/** The clipboard's own interface is for pages with a certificate or on localhost; elsewhere an old command still does it. */
-async function copy(words: string, done: string): Promise<void> {
-  try {
-    if (navigator.clipboard) await navigator.clipboard.writeText(words)
-    else if (!copyBySelection(words)) throw new Error('refused')
-    showToast(done)
-  } catch {
-    showToast('This browser does not let pages copy. Select the code and copy it yourself.')
-  }
-}
-
-function copyBySelection(words: string): boolean {
-  const area = document.createElement('textarea')
-  area.value = words
-  area.className = 'hidden'
-  document.body.append(area)
-  area.select()
-  const isCopied = document.execCommand('copy')
-  area.remove()
-  return isCopied
 }

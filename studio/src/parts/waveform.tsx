@@ -3,6 +3,7 @@ import { useSignalEffect } from '@preact/signals'
 import type { JSX } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import WaveSurfer from 'wavesurfer.js'
+import { silenceLive } from '../live-sound.ts'
 import { theme } from '../theme.ts'
 import { Icon } from './icon.tsx'
 
@@ -11,6 +12,10 @@ interface Props {
   /** What is heard, for screen readers. */
   readonly label: string
   readonly height?: number
+  /** Its length, where it is known before it has been decoded. */
+  readonly seconds?: number
+  /** Asked when it can be played: where to go on from at once, if anywhere. */
+  readonly findStart?: () => number | undefined
   /** When the sound has been decoded. */
   readonly onReady?: (seconds: number, samples: Float32Array) => void
   readonly onPlayer?: (player: WaveSurfer | undefined) => void
@@ -32,12 +37,12 @@ export const clock = (seconds: number): string =>
 
 const inWords = (seconds: number): string => `${seconds.toFixed(0)} seconds`
 
-export function Waveform({ audio, label, height = 52, onReady, onPlayer }: Props): JSX.Element {
+export function Waveform({ audio, label, height = 52, seconds = 0, findStart, onReady, onPlayer }: Props): JSX.Element {
   const box = useRef<HTMLDivElement>(null)
   const player = useRef<WaveSurfer>(undefined)
   const [isPlaying, setPlaying] = useState(false)
   const [at, setAt] = useState(0)
-  const [duration, setDuration] = useState(0)
+  const [duration, setDuration] = useState(seconds)
   const [isBroken, setBroken] = useState(false)
 
   useEffect(() => {
@@ -57,8 +62,14 @@ export function Waveform({ audio, label, height = 52, onReady, onPlayer }: Props
       setDuration(seconds)
       const samples = surfer.getDecodedData()?.getChannelData(0)
       if (samples) onReady?.(seconds, samples)
+      const start = findStart?.()
+      const media = surfer.getMediaElement()
+      if (start === undefined || !media) return
+      media.currentTime = start
+      surfer.play().catch(() => {}) // a browser that does not let it sound shows it ready to be played
     })
     surfer.on('play', () => {
+      silenceLive()
       if (sounding && sounding !== surfer) sounding.pause()
       sounding = surfer
       setPlaying(true)
@@ -82,7 +93,11 @@ export function Waveform({ audio, label, height = 52, onReady, onPlayer }: Props
 
   const seek = (event: KeyboardEvent) => {
     const surfer = player.current
-    const now = surfer?.getCurrentTime() ?? 0 // `at` is what was drawn last
+    // The element itself, which takes a new place while it is still on its way to another one. wavesurfer's setTime() keeps the second for
+    // later, and forgets it when the first one is reported: Home and an arrow in quick succession stayed at 0.
+    const media = surfer?.getMediaElement()
+    if (!media) return
+    const now = media.currentTime // `at` is what was drawn last
     const places: Readonly<Record<string, number>> = {
       ArrowLeft: now - STEP_SECONDS,
       ArrowDown: now - STEP_SECONDS,
@@ -92,9 +107,10 @@ export function Waveform({ audio, label, height = 52, onReady, onPlayer }: Props
       End: duration,
     }
     const place = places[event.key]
-    if (!surfer || place === undefined) return
+    if (place === undefined) return
     event.preventDefault()
-    surfer.setTime(Math.max(0, Math.min(duration, place)))
+    media.currentTime = Math.max(0, Math.min(duration, place))
+    setAt(media.currentTime)
   }
 
   if (isBroken) return <p class="problem">{`This browser cannot play ${label}.`}</p>

@@ -1,6 +1,7 @@
 // The door, for whoever is not on the server's own machine.
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
+import { Field, Problem } from '../parts/field.tsx'
 import { doorMessage, facts, signIn, start } from '../session.ts'
 
 export function SignInView(): JSX.Element {
@@ -22,30 +23,20 @@ export function SignInView(): JSX.Element {
   return (
     <form class="card sign-in" onSubmit={submit}>
       <h1>Sign in</h1>
-      {doorMessage.value && (
-        <p class="problem" role="alert">
-          {doorMessage.value}
-        </p>
-      )}
+      <Problem text={doorMessage.value} />
       <p class="hint">
         With an API key of this server. Whoever runs it makes one with <code>chatterbox keys create</code>.
       </p>
-      <label>
-        <span>API key</span>
-        <input
-          type="password"
-          autoComplete="current-password"
-          placeholder="cb_…"
-          required
-          value={candidate}
-          onInput={({ currentTarget }) => setCandidate(currentTarget.value)}
-        />
-      </label>
-      {problem && (
-        <p class="problem" role="alert">
-          {problem}
-        </p>
-      )}
+      <Field
+        label="API key"
+        type="password"
+        autoComplete="current-password"
+        placeholder="cb_…"
+        required
+        value={candidate}
+        onValue={setCandidate}
+      />
+      <Problem text={problem} />
       <button type="submit" class="primary" disabled={isAsking}>
         Sign in
       </button>

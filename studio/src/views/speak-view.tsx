@@ -2,11 +2,13 @@
 import type { JSX } from 'preact'
 import { useRef } from 'preact/hooks'
 import { canSpeak, characters, estimatedCredits, estimatedSeconds, isTooLong, text } from '../draft.ts'
+import { playsLive } from '../live-sound.ts'
 import { CompareBar } from '../parts/compare-bar.tsx'
 import { ParameterPanel, SeedField } from '../parts/parameter-panel.tsx'
 import { RunningCard } from '../parts/running-card.tsx'
 import { TagPalette } from '../parts/tag-palette.tsx'
 import { TakeCard } from '../parts/take-card.tsx'
+import { importText, TextImport } from '../parts/text-import.tsx'
 import { VoiceCard } from '../parts/voice-card.tsx'
 import { problem, running, speakDraft } from '../running.ts'
 import { facts } from '../session.ts'
@@ -43,17 +45,20 @@ export function SpeakView(): JSX.Element {
             <h2 id="text-title">
               <label for="text">Text</label>
             </h2>
-            {text.value === '' && (
-              <button
-                type="button"
-                class="quiet"
-                onClick={() => {
-                  text.value = EXAMPLE
-                }}
-              >
-                Try an example
-              </button>
-            )}
+            <span class="actions">
+              <TextImport />
+              {text.value === '' && (
+                <button
+                  type="button"
+                  class="quiet"
+                  onClick={() => {
+                    text.value = EXAMPLE
+                  }}
+                >
+                  Try an example
+                </button>
+              )}
+            </span>
           </div>
           <textarea
             id="text"
@@ -66,6 +71,12 @@ export function SpeakView(): JSX.Element {
               text.value = currentTarget.value
             }}
             onKeyDown={onKey}
+            onDrop={(event) => {
+              const file = event.dataTransfer?.files[0]
+              if (!file) return // words that were dragged: the browser puts them in
+              event.preventDefault()
+              importText(file)
+            }}
           />
           <TagPalette onInsert={insertTag} />
           <p class="estimate" id="estimate" data-over={isTooLong.value ? '' : undefined}>
@@ -81,6 +92,16 @@ export function SpeakView(): JSX.Element {
             )}
           </p>
           <ParameterPanel />
+          <label class="check live-choice">
+            <input
+              type="checkbox"
+              checked={playsLive.value}
+              onChange={({ currentTarget }) => {
+                playsLive.value = currentTarget.checked
+              }}
+            />
+            <span>Play while it is spoken</span>
+          </label>
           <div class="generate">
             <SeedField />
             <button type="button" class="primary" disabled={!canSpeak.value} onClick={speakDraft}>

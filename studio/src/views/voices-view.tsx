@@ -4,6 +4,7 @@ import type { JSX } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import type { VoiceBody } from '../../../src/contract/voices.ts'
 import { createVoice, deleteVoice, fetchVoicePreview, renameVoice } from '../api.ts'
+import { Field, Problem } from '../parts/field.tsx'
 import { Icon } from '../parts/icon.tsx'
 import { Waveform } from '../parts/waveform.tsx'
 import { key, noticeRefusal } from '../session.ts'
@@ -103,17 +104,15 @@ function AddForm(): JSX.Element {
     <form class="card" onSubmit={add} aria-labelledby="add-voice">
       <h2 id="add-voice">Add a voice</h2>
       <div class="inline">
-        <label>
-          <span>Name</span>
-          <input
-            required
-            maxLength={100}
-            value={name.value}
-            onInput={({ currentTarget }) => {
-              name.value = currentTarget.value
-            }}
-          />
-        </label>
+        <Field
+          label="Name"
+          required
+          maxLength={100}
+          value={name.value}
+          onValue={(value) => {
+            name.value = value
+          }}
+        />
         <label>
           <span>Recording{recording && `; without one, “${recording.name}”`}</span>
           <input
@@ -135,11 +134,7 @@ function AddForm(): JSX.Element {
         />
         <span>The person who is heard agrees to this use of their voice.</span>
       </label>
-      {problem && (
-        <p class="problem" role="alert">
-          {problem}
-        </p>
-      )}
+      <Problem text={problem} />
       <div>
         <button type="submit" class="primary" disabled={isSending}>
           {isSending && <span class="spinner" aria-hidden="true" />} Keep this voice
@@ -173,15 +168,7 @@ function VoicePanel({ voice }: { readonly voice: VoiceBody }): JSX.Element {
         <h3 class="cut-line">{name}</h3>
       ) : (
         <form class="inline" onSubmit={rename}>
-          <label>
-            <span>New name</span>
-            <input
-              required
-              maxLength={100}
-              value={newName}
-              onInput={({ currentTarget }) => setNewName(currentTarget.value)}
-            />
-          </label>
+          <Field label="New name" required maxLength={100} value={newName} onValue={setNewName} />
           <button type="submit">Rename</button>
         </form>
       )}
