@@ -6,7 +6,7 @@ export const studioFactsSchema = z
     version: z.string(),
     model: z.string().describe('The engine that answers; `preview` is the embedded stand-in.'),
     price_per_1000_characters: z.number().describe('Credits (US dollars).'),
-    text_limit_characters: z.number(),
+    text_limit_characters: z.number().describe('Of a text for `/v2`.'),
     tags: z.object({
       sound: z.array(z.string()).describe('Tags that stand for a sound of their own.'),
       delivery: z.array(z.string()).describe('Tags that colour the words after them.'),
@@ -21,7 +21,7 @@ export const studioFactsSchema = z
         version: '0.1.0',
         model: 'turbo',
         price_per_1000_characters: 0.05,
-        text_limit_characters: 10_000,
+        text_limit_characters: 100_000,
         tags: { sound: ['laugh'], delivery: ['whispering'] },
         operator: false,
         sign_in: 'automatic',

@@ -2,6 +2,7 @@
 // so that the studio works behind a proxy that serves it below a prefix.
 import type { Credits } from '../../src/contract/account.ts'
 import type { ErrorBody } from '../../src/contract/errors.ts'
+import type { PieceList } from '../../src/contract/long-text.ts'
 import type { Cancellation, CompletedRequest, PendingRequest, SubmittedRequest } from '../../src/contract/requests.ts'
 import type { StudioFacts, StudioSignIn } from '../../src/contract/studio.ts'
 import type { UsageReport } from '../../src/contract/usage.ts'
@@ -109,6 +110,28 @@ export const fetchOutput = async ({ output }: CompletedRequest): Promise<Blob> =
 /** The audio of a finished request in any format; free. Throws Refusal when the server keeps it no longer. */
 export const fetchAudio = async (key: string, id: string, format: string): Promise<Blob> =>
   (await call(`v2/requests/${id}/audio?format=${format}`, key)).blob()
+
+export const listPieces = async (key: string, id: string): Promise<PieceList> =>
+  (await call(`v2/requests/${id}/pieces`, key)).json()
+
+/** A new request: the old one with another reading of one piece. The same `submission` twice is one request, charged once. */
+export async function regeneratePiece(
+  key: string,
+  submission: string,
+  id: string,
+  index: number,
+): Promise<SubmittedRequest> {
+  const headers = { 'idempotency-key': submission, 'content-type': 'application/json' }
+  const init = { method: 'POST', body: '{}', headers }
+  return (await call(`v2/requests/${id}/pieces/${index}/regenerate`, key, init)).json()
+}
+
+export const fetchTimings = async (key: string, id: string, format: 'srt' | 'vtt'): Promise<Blob> =>
+  (await call(`v2/requests/${id}/timings?format=${format}`, key)).blob()
+
+/** As fetchOutput(): from where the studio came from. */
+export const fetchPiece = async (url: string): Promise<Blob> =>
+  (await call(url.slice(url.lastIndexOf('/outputs/') + 1), undefined)).blob()
 
 /** The first hundred. */
 export const listVoices = async (key: string): Promise<VoiceListBody> => (await call('v1/voices?limit=100', key)).json()

@@ -6,14 +6,16 @@ import {
   findRequest,
   isPassing,
   Refusal,
+  regeneratePiece,
   type SpeakParameters,
   submitSpeech,
 } from './api.ts'
 import { parameters, text } from './draft.ts'
+import { followPieces } from './follow-pieces.ts'
 import { allowSound, LiveSound, livePosition, noteMissed, playsLive } from './live-sound.ts'
 import { makeId } from './random-id.ts'
 import { credits, key, noticeRefusal, noticeServerGone, refreshCredits } from './session.ts'
-import { addTake } from './takes.ts'
+import { addTake, type Take } from './takes.ts'
 import { showToast } from './toast.ts'
 import { chosenVoice, referenceOf } from './voices.ts'
 import { secondsOfWav } from './wav.ts'
@@ -31,6 +33,9 @@ export interface Running {
   readonly stage: 'sending' | 'waiting' | 'speaking' | 'stopping' | 'failed'
   /** Of one that has failed, for people. */
   readonly problem?: string
+  /** Of those of its text, once the server has told. */
+  readonly piecesDone?: number
+  readonly pieces?: number
   /** From the click to the first sound. */
   readonly firstSoundSeconds?: number
   /** Requests that are served before it. */
@@ -91,6 +96,7 @@ async function submit(one: Running, reference: Blob | string | undefined): Promi
     change(one.id, { requestId: request_id, ...(isStopped ? {} : { stage: 'waiting' }) })
     if (isStopped) await cancelRequest(key.value, request_id)
     else hear(one.id, playsLive.value)
+    watch(one.id)
     await follow(one.id)
   } catch (error) {
     fail(one.id, error)
@@ -103,9 +109,32 @@ export function resumeRunning(): void {
   running.value = readStored()
   for (const { id, stage } of running.value) {
     if (stage === 'failed') continue
+    watch(id)
     hear(id, false) // nobody has clicked yet, so browsers let nothing be heard
     follow(id).catch((error) => fail(id, error))
   }
+}
+
+/** The take with another reading of one of its pieces, as a take of its own. Throws Refusal. */
+export async function respeakPiece(take: Take, index: number): Promise<void> {
+  if (key.value === undefined) return
+  allowSound()
+  const id = makeId()
+  const createdAt = Date.now()
+  const { request_id: requestId } = await regeneratePiece(key.value, id, take.id, index)
+  const { text: words, voiceName, voiceId, parameters: used } = take
+  const asked = { text: words, voiceName, voiceId, parameters: used }
+  running.value = [{ id, requestId, createdAt, ...asked, stage: 'waiting', queuePosition: 0 }, ...running.value]
+  store()
+  watch(id)
+  await follow(id).catch((error) => fail(id, error))
+}
+
+/** Tells of its pieces as they are done. Nothing depends on it. */
+function watch(id: string): void {
+  const requestId = find(id)?.requestId
+  if (requestId === undefined || key.value === undefined) return
+  followPieces(key.value, requestId, (piecesDone, pieces) => change(id, { piecesDone, pieces })).catch(() => {})
 }
 
 /** From the beginning, or from where it broke off; without sound its waveform alone. */

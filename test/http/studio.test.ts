@@ -39,7 +39,7 @@ test('no name leads out of the studio', async () => {
 test('the facts name the model, the price, the limit and the tags', async () => {
   const facts = (await get('/v1/studio', HERE)).json()
   assert.equal(facts.model, 'preview')
-  assert.equal(facts.text_limit_characters, 10_000)
+  assert.equal(facts.text_limit_characters, 100_000)
   assert.ok(facts.tags.sound.includes('laugh') && facts.tags.delivery.includes('whispering'))
   assert.equal(facts.sign_in, 'automatic')
   assert.equal(facts.operator, false)

@@ -1,6 +1,7 @@
 // What is heard and seen while a request is spoken, and what happens when the connection is cut in the middle of it.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, test } from 'node:test'
@@ -121,4 +122,34 @@ test('a live sound that is cut is shown as broken with what is charged, can be t
   await take.getByText(/\d{3}\.\d s, made in/).waitFor()
   assert.ok((await server.credits()) < before)
   watched.assertClean(/ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONTENT_LENGTH_MISMATCH|ERR_EMPTY_RESPONSE/)
+})
+
+test('a take of several pieces: one is heard, one is spoken again for its own price, the subtitles are taken home', {
+  skip,
+}, async () => {
+  assert.ok(server && browser)
+  await using watched = await openPage(browser, `${server.url}/`)
+  const { page, photograph } = watched
+  await page.getByRole('checkbox', { name: 'Play while it is spoken' }).uncheck()
+  await speak(
+    page,
+    'This is a sentence of some length, so that a few of them do not fit into one piece of a text. '.repeat(8),
+  )
+  const takes = page.getByRole('article', { name: /^Take with seed/ })
+  await takes.first().waitFor()
+  await takes.first().getByRole('button', { name: 'Pieces' }).click()
+  await page.getByRole('heading', { name: /^[3-9] pieces$/ }).waitFor()
+  await page.getByRole('button', { name: 'Play piece 2' }).click()
+  await page.getByRole('button', { name: 'Pause piece 2' }).waitFor()
+  await photograph('desktop-16-pieces', true)
+  const downloading = page.waitForEvent('download')
+  await page.getByRole('button', { name: 'SRT' }).click()
+  assert.match(await readFile(await (await downloading).path(), 'utf8'), /^1\r?\n00:00:00,000 --> /)
+  const before = await server.credits()
+  await page.getByRole('button', { name: /^Speak piece 2 again/ }).click()
+  await takes.nth(1).waitFor()
+  const charged = before - (await server.credits())
+  const [whole] = /(?<=for \$)[\d.]+/.exec(await takes.nth(1).innerText()) ?? []
+  assert.ok(charged > 0 && charged < Number(whole) / 2, `$${charged} of $${whole}`)
+  watched.assertClean()
 })

@@ -4,7 +4,7 @@ import { createApiKey } from '../../billing/api-keys.ts'
 import { bootstrapAccount } from '../../billing/bootstrap.ts'
 import { microFromCredits } from '../../billing/prices.ts'
 import { version } from '../../config.ts'
-import { TEXT_LIMIT_CHARACTERS } from '../../contract/speech.ts'
+import { LONG_TEXT_LIMIT_CHARACTERS } from '../../contract/speech.ts'
 import type { StudioFacts, StudioSignIn } from '../../contract/studio.ts'
 import { AppError } from '../../errors.ts'
 import { DELIVERY_TAGS, SOUND_TAGS } from '../../synthesis/speech.ts'
@@ -67,7 +67,7 @@ export function showStudioFacts({ config, findModel }: Services): Handler {
       version,
       model: await findModel(),
       price_per_1000_characters: config.PRICE_PER_1000_CHARACTERS,
-      text_limit_characters: TEXT_LIMIT_CHARACTERS,
+      text_limit_characters: LONG_TEXT_LIMIT_CHARACTERS,
       tags: { sound: [...SOUND_TAGS], delivery: [...DELIVERY_TAGS] },
       operator: config.ADMIN_TOKEN !== undefined,
       sign_in: isLocalPage(request) ? 'automatic' : 'key',

@@ -24,7 +24,11 @@ export function RunningCard({ one }: { readonly one: Running }): JSX.Element {
     <article ref={card} class="card take running" aria-label="Being spoken">
       <p class="take-text">{one.text}</p>
       {hasSound && <LiveWaveform sound={sound} expectedSeconds={estimateSeconds(one.text)} />}
-      <div class="progress" aria-hidden="true" data-stage={one.stage} />
+      {one.pieces !== undefined && one.pieces > 1 ? (
+        <progress max={one.pieces} value={one.piecesDone ?? 0} aria-label="Pieces that are done" />
+      ) : (
+        <div class="progress" aria-hidden="true" data-stage={one.stage} />
+      )}
       {sound?.state.value === 'broken' && <BrokenSound one={one} sound={sound} />}
       <div class="row">
         <p class="hint">
@@ -88,7 +92,7 @@ function FailedCard({ one }: { readonly one: Running }): JSX.Element {
   )
 }
 
-function describe({ stage, queuePosition }: Running): string {
+function describe({ stage, queuePosition, piecesDone, pieces }: Running): string {
   if (isServerGone.value) return 'Waiting for the server'
   switch (stage) {
     case 'sending':
@@ -96,7 +100,7 @@ function describe({ stage, queuePosition }: Running): string {
     case 'waiting':
       return queuePosition > 0 ? `Waiting, ${queuePosition} before it` : 'Next to be spoken'
     case 'speaking':
-      return 'Speaking'
+      return pieces !== undefined && pieces > 1 ? `Speaking, piece ${piecesDone} of ${pieces} is done` : 'Speaking'
     case 'stopping':
       return 'Stopping'
     case 'failed':

@@ -10,6 +10,7 @@ import { chooseVoice, isVoiceHere } from '../voices.ts'
 import { Code } from './code.tsx'
 import { DownloadRow } from './download-row.tsx'
 import { Icon } from './icon.tsx'
+import { PieceList } from './piece-list.tsx'
 import { Waveform } from './waveform.tsx'
 import { When } from './when.tsx'
 
@@ -23,6 +24,7 @@ const TITLES: Readonly<Record<string, string>> = {
 
 export function TakeCard({ take }: { readonly take: Take }): JSX.Element {
   const [language, setLanguage] = useState<Language>()
+  const [isOpen, setOpen] = useState(false)
   const [isSaving, setSaving] = useState(false)
   const letter = compared.value.indexOf(take.id)
   const again = () => {
@@ -80,6 +82,9 @@ export function TakeCard({ take }: { readonly take: Take }): JSX.Element {
         <button type="button" aria-expanded={isSaving} onClick={() => setSaving(!isSaving)}>
           <Icon name="download" /> Download
         </button>
+        <button type="button" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
+          <Icon name="list" /> Pieces
+        </button>
         <button type="button" onClick={again}>
           <Icon name="repeat" /> Use again
         </button>
@@ -94,6 +99,7 @@ export function TakeCard({ take }: { readonly take: Take }): JSX.Element {
           <Icon name="trash" />
         </button>
       </div>
+      {isOpen && <PieceList take={take} />}
       {isSaving && <DownloadRow take={take} />}
       {language && <Code take={take} language={language} onLanguage={setLanguage} />}
     </article>
