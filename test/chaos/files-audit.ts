@@ -2,6 +2,7 @@
 import { sql } from 'kysely'
 import { INPUTS_FOLDER, JOB_VOICES_FOLDER, OUTPUTS_FOLDER } from '../../src/jobs/outputs.ts'
 import { PIECES_FOLDER } from '../../src/jobs/pieces.ts'
+import { isDead } from '../../src/jobs/requeue.ts'
 import { removeInputs, removeOrphanBlobs } from '../../src/jobs/sweep.ts'
 import type { Blobs } from '../../src/storage/blobs.ts'
 import type { Database } from '../../src/storage/postgres.ts'
@@ -14,13 +15,13 @@ export interface FilesAudit {
   readonly orphans: number
 }
 
-/** Sweeps as the product does, but for the age that an orphan must have: nothing may be at work. */
+/** A dead job keeps its input: it may be requeued. Sweeps as the product does, but for the age that an orphan must have: nothing may be at work. */
 export async function auditFiles(db: Database, blobs: Blobs): Promise<FilesAudit> {
   while ((await removeInputs(db, blobs)) > 0);
   const orphans = await removeOrphanBlobs(db, blobs, new Date(Date.now() + 60_000))
   const { rows } = await sql<{ key: string; owner: string }>`
     select output_blob_key as key, 'output of job ' || id as owner from jobs where output_blob_key is not null
-    union all select input_blob_key, 'input of job ' || id from jobs where input_blob_key is not null
+    union all select input_blob_key, case when ${isDead} then 'kept ' else '' end || 'input of job ' || id from jobs where input_blob_key is not null
     union all select voice_blob_key, 'voice of job ' || id from jobs where voice_blob_key is not null
     union all select blob_key, 'piece ' || index || ' of job ' || job_id from job_pieces
     union all select blob_key, 'upload' from uploads

@@ -287,11 +287,12 @@ test('a process that dies between sending and writing repeats the message under 
   const jobId = await endJob(db, account)
   await fanOutEvents(db)
   // What the dead process did: it claimed and sent.
-  const claim = { slots: 1, leaseSeconds: 0.2, busyLanes: [], busyAccounts: [] }
+  const claim = { slots: 1, leaseSeconds: 60, busyLanes: [], busyAccounts: [] }
   const [claimed] = (await claimDeliveries(db, claim)).filter((delivery) => delivery.jobId === jobId)
   assert.ok(claimed)
   await fetch(receiver.url, { method: 'POST', headers: { 'webhook-id': claimed.id }, body: '{}' })
   assert.deepEqual(await claimDeliveries(db, { ...claim, slots: 10 }), [], 'nobody else has it meanwhile')
+  await sql`update webhook_deliveries set due_at = now() where id = ${claimed.id}`.execute(db)
   await using _ = startTestDeliverer(db)
   const [delivery] = await ended(account)
   assert.deepEqual([delivery?.id, delivery?.state, delivery?.attempts.length], [claimed.id, 'delivered', 1])
