@@ -123,6 +123,12 @@ export const speechSchema = z
       .enum(formatNames, { error: `output_format must be one of ${formatNames.join(', ')}.` })
       .optional()
       .describe('Encoding of the audio. Without it the `Accept` header decides, and without that it is WAV.'),
+    text_handling: z
+      .enum(['full', 'punctuation', 'none'], { error: 'text_handling must be one of full, punctuation, none.' })
+      .optional()
+      .describe(
+        'What is done to `text` first: `punctuation`, the default, makes punctuation what the model was trained on; `full` also says numbers, money, dates, times, units and addresses in English words and drops mark-up and emoji; `none` leaves all as it is written.',
+      ),
     retention,
   })
   .meta({

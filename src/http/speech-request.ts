@@ -13,6 +13,7 @@ export function toSpeechRequest(
   const { body, file } = parameters
   return {
     text: body.text,
+    ...(body.text_handling === undefined ? {} : { textHandling: body.text_handling }),
     reference: referenceOf(parameters),
     sampling: {
       temperature: body.temperature,

@@ -56,10 +56,10 @@ export async function findKnownPieces(db: Database, job: Job): Promise<KnownPiec
 
 /** What its text was cut into; undefined: that is forgotten. */
 export function cutOf(job: Job): readonly StoredPieceText[] | undefined {
-  const { text, pieces, ...rest } = job.request as Partial<StoredRequest> // submit-speech.ts writes it with the job
+  const { text, textHandling, pieces, ...rest } = job.request as Partial<StoredRequest> // submit-speech.ts writes it with the job
   if ('refusal' in rest) return []
   if (pieces) return pieces
-  return text === undefined ? undefined : cutText({ text }).map((piece) => ({ text: piece }))
+  return text === undefined ? undefined : cutText({ text, textHandling }).map((piece) => ({ text: piece }))
 }
 
 /** Seconds of the piece with an index; undefined: it is not spoken, or not among `rows` of a job that has not completed. */

@@ -26,11 +26,12 @@ function engineSeed(seed: number): number {
 }
 
 /** The texts of the pieces of a request. */
-export const cutText = ({ text }: Pick<SpeechRequest, 'text'>): string[] => splitIntoPieces(text)
+export const cutText = ({ text, textHandling }: Pick<SpeechRequest, 'text' | 'textHandling'>): string[] =>
+  splitIntoPieces(text, textHandling)
 
 /** What is to be spoken: the text cut into pieces, where it is not cut already. `seed` is one already chosen, neither 0 nor −1. */
 export function piecesOf(
-  request: Pick<SpeechRequest, 'text' | 'sampling'> & Pick<StoredRequest, 'pieces'>,
+  request: Pick<SpeechRequest, 'text' | 'textHandling' | 'sampling'> & Pick<StoredRequest, 'pieces'>,
   seed: number,
   voice: Voice,
 ): Piece[] {

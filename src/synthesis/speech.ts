@@ -1,6 +1,7 @@
 // What a caller of synthesis asks for and what comes back, in the words of the domain: no HTTP, no JSON, no SQL.
 import type { AudioFormat, Encoding } from '../audio/formats.ts'
 import type { GuardFired, ModelName, Sampling, Voice } from '../engine/engine.ts'
+import type { TextHandling } from '../engine/text/pieces.ts'
 import type { Retention } from '../jobs/job.ts'
 import type { ReferenceWarning } from './reference-warnings.ts'
 
@@ -21,6 +22,8 @@ export type ReferenceSource =
 
 export interface SpeechRequest {
   readonly text: string
+  /** Default: `punctuation`. */
+  readonly textHandling?: TextHandling | undefined
   readonly reference: ReferenceSource
   readonly sampling: Sampling
   /** 0 and −1 mean: pick one and report it. */

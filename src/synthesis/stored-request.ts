@@ -1,6 +1,7 @@
 // A request as its job keeps it: all that a worker needs to speak it, on whatever machine and however often.
 import { AUDIO_FORMATS, type AudioFormat, type Encoding } from '../audio/formats.ts'
 import type { Sampling } from '../engine/engine.ts'
+import type { TextHandling } from '../engine/text/pieces.ts'
 import { AppError, type ErrorCode, invariant } from '../errors.ts'
 import type { SpeechRequest } from './speech.ts'
 
@@ -13,6 +14,7 @@ export interface StoredPieceText {
 
 export interface StoredRequest {
   readonly text: string
+  readonly textHandling?: TextHandling | undefined
   /** As the caller wrote it; none where the recording came with the request and is a blob, or where there is none at all. */
   readonly reference?: string
   readonly sampling: Sampling
@@ -34,9 +36,10 @@ export function storeRequest(
   hasInput: boolean,
   pieces?: readonly StoredPieceText[],
 ): StoredRequest {
-  const { text, reference, sampling, normLoudness, format, encoding } = request
+  const { text, textHandling, reference, sampling, normLoudness, format, encoding } = request
   return {
     text,
+    ...(textHandling ? { textHandling } : {}),
     ...(reference.kind === 'string' && !hasInput ? { reference: reference.value } : {}),
     sampling,
     seed,

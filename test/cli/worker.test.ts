@@ -164,3 +164,37 @@ test('a worker that is stopped hands back what it cannot finish, and another goe
   assert.ok((await answer.arrayBuffer()).byteLength > 500_000)
   for (const left of [second, gateway]) await stop(left)
 })
+
+test('a long request whose worker is killed in its middle goes on with the pieces that are made, to the same bytes', async () => {
+  const [gateway, first] = await Promise.all([startGateway(), startWorker()])
+  const headers = { 'x-api-key': key }
+  const body = new FormData()
+  body.set('text', LONG_TEXT)
+  body.set('reference_audio', new Blob([await readFile(BUNDLED_VOICE_FILE)]), 'reference.wav')
+  const before = await creditsAt(gateway.url)
+  const submitted = await fetch(`${gateway.url}/v2/chatterbox-turbo-tts`, { method: 'POST', headers, body })
+  const { request_id: id, response_url: url } = (await submitted.json()) as Record<string, string>
+  const events = await fetch(`${gateway.url}/v2/requests/${id}/events`, { headers })
+  let seen = ''
+  let second: Running | undefined
+  for await (const part of events.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+    seen += part
+    if (second || !seen.includes('id: 1\n')) continue
+    await stop(first, 'SIGKILL')
+    assert.ok(!seen.includes('event: done'), 'killed too late to tell')
+    second = await startWorker()
+  }
+  const indexes = [...seen.matchAll(/^id: (\d+)$/gm)].map(([, index]) => Number(index))
+  assert.deepEqual(indexes, [...indexes.keys()])
+  assert.match(seen, /event: done\nid: done\ndata: \{"status":"COMPLETED"/)
+  const done = (await (await fetch(String(url), { headers })).json()) as {
+    output: string
+    metrics: { cost: number; retry_count: number }
+  }
+  assert.equal(done.metrics.retry_count, 1)
+  assert.equal(Math.round((before - (await creditsAt(gateway.url))) * 1e6), Math.round(done.metrics.cost * 1e6))
+  const bytes = Buffer.from(await (await fetch(done.output)).arrayBuffer())
+  const whole = await speak(gateway.url, LONG_TEXT)
+  assert.ok(Buffer.from(await whole.arrayBuffer()).equals(bytes))
+  for (const one of [gateway, second]) if (one) await stop(one)
+})

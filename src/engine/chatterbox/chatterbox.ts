@@ -9,6 +9,7 @@ import { normalizePunctuation } from '../text/normalize.ts'
 import { hasWords } from '../text/pieces.ts'
 import { BRACKETED, recognizeTag } from '../text/tags.ts'
 import { bestAttempt } from './attempts.ts'
+import { fadeOut } from './decoder/fade-out.ts'
 import { SAMPLE_RATE } from './decoder/frame-rates.ts'
 import { SpeechDecoder } from './decoder/speech-decoder.ts'
 import { mostTokens, trimTrailingSilence } from './guards.ts'
@@ -108,6 +109,7 @@ export async function createChatterboxEngine(folder: string, options: Chatterbox
       const { tokens, guards } = await bestAttempt(text, (index) => attempt(index, signal))
       const decoded = await oneAtATime(() => decoder.decode(tokens, voice.decoder, seed, signal), signal, urgency)
       const samples = trimTrailingSilence(decoded)
+      fadeOut(samples)
       yield { samples, guards: samples === decoded ? guards : [...guards, 'trailing-silence-trimmed'] }
     },
     async [Symbol.asyncDispose]() {

@@ -1,5 +1,6 @@
 // A piece as chunks while its tokens are still being made. What is out cannot be taken back: no second attempt, no trimming.
 import type { AudioChunk } from '../engine.ts'
+import { fadeOut } from './decoder/fade-out.ts'
 import type { SpeechStream } from './decoder/speech-stream.ts'
 import type { SpeechTokens } from './tokens/speech-lm.ts'
 
@@ -44,6 +45,7 @@ export async function* speakEarly(
       const last = made.length <= size ? spoken : undefined
       const tokens = made.splice(0, size)
       const samples = await decode(() => stream.push(tokens, last !== undefined, signal))
+      if (last) fadeOut(samples)
       const guards = last && last.ending !== 'stop' ? [last.ending] : []
       if (samples.length > 0) yield { samples, guards }
       if (last) return

@@ -2,6 +2,7 @@
 // sound comes early, tags never cut, nothing longer than an engine bears.
 import { normalizeText } from './normalize.ts'
 import { splitSentences } from './sentences.ts'
+import { spellOut } from './spell-out.ts'
 import { BRACKETED, recognizeTag } from './tags.ts'
 
 /** Beyond about 300 characters the speech model rambles and the preview's Flite gets quadratically slow. */
@@ -11,11 +12,20 @@ const FIRST_PIECE_CHARACTERS = 110
 /** A first piece shorter than this is not worth a cut inside of a sentence. */
 const SHORTEST_CLAUSE_CHARACTERS = 24
 
+/**
+ * What is done to a text before it is cut: `punctuation` is what normalize.ts does, `full` says figures, signs and addresses in words before
+ * that, `none` leaves it as it is written.
+ */
+export const TEXT_HANDLINGS = ['full', 'punctuation', 'none'] as const
+export type TextHandling = (typeof TEXT_HANDLINGS)[number]
+
 /** Normalises a text and cuts it; the pieces hold all words in order. A text without any words gives one piece. */
-export function splitIntoPieces(text: string): string[] {
+export function splitIntoPieces(written: string, handling: TextHandling = 'punctuation'): string[] {
+  const text = handling === 'full' ? spellOut(written) : written
+  const normalize = handling === 'none' ? (paragraph: string) => paragraph : normalizeText
   const paragraphs = text.split(/\n\s*\n/).filter((paragraph) => paragraph.trim() !== '')
   const sentences = (paragraphs.length > 0 ? paragraphs : [text])
-    .flatMap((paragraph) => splitSentences(normalizeText(paragraph)))
+    .flatMap((paragraph) => splitSentences(normalize(paragraph)))
     .flatMap((sentence) => cutToLength(sentence, MAX_PIECE_CHARACTERS))
   return pack(shortenFirst(sentences))
 }

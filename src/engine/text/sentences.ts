@@ -29,11 +29,18 @@ function isEnd(before: string, mark: string, after: string): boolean {
   if (after === '') return true
   if (/^\p{Lowercase}/u.test(after)) return false
   if (!mark.startsWith('.') || mark.startsWith('..')) return true
-  const word = /\S*$/.exec(before)?.[0].replace(/^["'([]+/, '') ?? ''
+  const word = lastWord(before).replace(/^["'([]+/, '')
   const lower = word.toLowerCase()
   if (ALWAYS_CONTINUED.has(lower)) return false
   if (CONTINUED_BY_DIGIT.has(lower) && /^\d/.test(after)) return false
   if (/^\p{Lu}$/u.test(word) && word !== 'I') return false // an initial: "J. R. R. Tolkien"
   if (/^(\p{Lu}\.)+\p{Lu}$/u.test(word)) return false // "the U.S. Army"
   return !/^\s*\d{1,3}$/.test(before) // the number of a list item: "1. First"
+}
+
+/** From the end, which is near: a text of abbreviations has its beginning far away from all of them. */
+function lastWord(text: string): string {
+  let start = text.length
+  while (start > 0 && /\S/.test(text[start - 1] ?? '')) start--
+  return text.slice(start)
 }

@@ -1,0 +1,121 @@
+// How long a caller waits for the first sound, and for the last: texts of 300 and 3,000 characters, whole and streamed, measured by a client of a
+// server in a process of its own. `node build/bench/first-audio.bench.js [--rounds 5] [--model turbo --model-dir DIR]`: the preview, or a model that
+// is compiled in DIR (bench/README.md says how one is made). The last line is the result as JSON.
+import { once } from 'node:events'
+import { readFile, rm } from 'node:fs/promises'
+import path from 'node:path'
+import { createInterface } from 'node:readline'
+import { parseArgs } from 'node:util'
+import { MODEL_SLUG } from '../src/contract/models.ts'
+import { invariant } from '../src/errors.ts'
+import { BUNDLED_VOICE_FILE } from '../src/main.ts'
+import { startCommand } from '../test/harness/command.ts'
+import { makeTemporaryFolder } from '../test/harness/temporary-folder.ts'
+import { describeMachine, median } from './machine.ts'
+
+const KEY = 'bench'
+const SENTENCES = [
+  'The train to the coast leaves at nine, and it is rarely late.',
+  'She asked whether anyone had seen the keys that morning, and nobody answered.',
+  'It was dark, the lamps were burning low, and the road went on for miles.',
+]
+const CHARACTERS = [300, 3000]
+const WAYS = ['whole', 'stream'] as const
+
+interface Wait {
+  readonly firstAudioSeconds: number
+  readonly totalSeconds: number
+  readonly audioSeconds: number
+}
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '5' },
+    model: { type: 'string', default: 'preview' },
+    'model-dir': { type: 'string' },
+  },
+})
+const folder = await makeTemporaryFolder()
+try {
+  const rows = await measure(Number(values.rounds))
+  console.table(rows)
+  console.log(JSON.stringify({ bench: 'first-audio', ...describeMachine(), ...values, rows }))
+} finally {
+  await rm(folder, { recursive: true, force: true })
+}
+
+async function measure(rounds: number) {
+  await using server = await startServer()
+  const reference = `data:audio/wav;base64,${(await readFile(BUNDLED_VOICE_FILE)).toString('base64')}`
+  const ask = (characters: number, way: (typeof WAYS)[number]) => speak(server.url, reference, textOf(characters), way)
+  await ask(50, 'whole') // the engine is started and the voice known from here on
+  const cases = CHARACTERS.flatMap((characters) => WAYS.map((way) => ({ characters, way, waits: [] as Wait[] })))
+  // Interleaved, so that a noisy minute of the machine falls on all of them.
+  for (let round = 0; round < rounds; round++) {
+    for (const { characters, way, waits } of cases) waits.push(await ask(characters, way))
+  }
+  return cases.map(({ characters, way, waits }) => ({
+    characters,
+    way,
+    firstAudioSeconds: round(median(waits.map(({ firstAudioSeconds }) => firstAudioSeconds))),
+    totalSeconds: round(median(waits.map(({ totalSeconds }) => totalSeconds))),
+    audioSeconds: round(median(waits.map(({ audioSeconds }) => audioSeconds))),
+  }))
+}
+
+/** Whole sentences, at most as long. */
+function textOf(characters: number): string {
+  let text = ''
+  for (let i = 0; ; i++) {
+    const longer = `${text} ${SENTENCES[i % SENTENCES.length]}`.trim()
+    if (longer.length > characters) return text || longer.slice(0, characters)
+    text = longer
+  }
+}
+
+async function speak(url: string, reference: string, text: string, way: (typeof WAYS)[number]): Promise<Wait> {
+  const startedAt = performance.now()
+  const response = await fetch(`${url}/v1/${MODEL_SLUG}`, {
+    method: 'POST',
+    headers: { 'x-api-key': KEY, 'content-type': 'application/json' },
+    body: JSON.stringify({ text, reference_audio: reference, output_format: 'pcm', stream: way === 'stream' }),
+  })
+  invariant(response.ok && response.body, `${response.status} ${response.ok ? '' : await response.text()}`)
+  let firstAt: number | undefined
+  let bytes = 0
+  for await (const part of response.body) {
+    firstAt ??= performance.now()
+    bytes += part.length
+  }
+  return {
+    firstAudioSeconds: ((firstAt ?? performance.now()) - startedAt) / 1000,
+    totalSeconds: (performance.now() - startedAt) / 1000,
+    audioSeconds: bytes / 2 / 24_000,
+  }
+}
+
+async function startServer(): Promise<AsyncDisposable & { readonly url: string }> {
+  const child = startCommand(['serve'], {
+    DATA_DIR: path.join(folder, 'data'),
+    PORT: '0',
+    LOG_LEVEL: 'error',
+    RATE_LIMIT_RPM: '0',
+    BOOTSTRAP_API_KEY: KEY,
+    BOOTSTRAP_CREDITS: '1000',
+    REQUEST_TIMEOUT_SECONDS: '3600',
+    MODEL: values.model,
+    ...(values['model-dir'] === undefined ? {} : { MODEL_DIR: path.resolve(values['model-dir']) }),
+  })
+  for await (const line of createInterface(child.stdout)) {
+    const url = /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0]
+    if (!url) continue
+    const stop = async () => {
+      child.kill('SIGTERM')
+      if (child.exitCode === null && child.signalCode === null) await once(child, 'close')
+    }
+    return { url, [Symbol.asyncDispose]: stop }
+  }
+  throw new Error('the server did not start')
+}
+
+const round = (seconds: number): number => Math.round(seconds * 1000) / 1000
