@@ -131,7 +131,12 @@ test('the keys of a suspended account are answered 403 on every route that takes
     const url = route.path.replace(/\{\w+\}/, newId())
     const response = await app.inject({ method: route.method, url, headers: { 'x-api-key': key } })
     const body = response.json()
-    const { message, code } = route.errorShape === 'openai' ? body.error : { message: body.error, code: body.code }
+    const shapes = {
+      openai: () => body.error,
+      elevenlabs: () => ({ message: body.detail.message, code: body.detail.status }),
+      ours: () => ({ message: body.error, code: body.code }),
+    }
+    const { message, code } = shapes[route.errorShape ?? 'ours']()
     assert.deepEqual([response.statusCode, code], [403, 'forbidden'], name)
     assert.match(message, /suspended/)
   }
