@@ -178,3 +178,60 @@ test('voices: built-in ones, OpenAI’s names for them, and the account’s own 
     assert.equal(referenceOf(), `voice:${id}`)
   }
 })
+
+const post = (payload: object, headers: Record<string, string> = {}) =>
+  scratch.app.inject({
+    method: 'POST',
+    url: '/v1/audio/speech',
+    headers: { authorization: `Bearer ${account.key}`, 'content-type': 'application/json', ...headers },
+    payload,
+  })
+
+test('what Open WebUI sends: speech, and lists without a key', async () => {
+  const spoken = await post(
+    { model: 'tts-1', input: 'Hello there.', voice: 'alloy' },
+    { 'x-openwebui-user-name': 'Anna' },
+  )
+  assert.deepEqual([spoken.statusCode, spoken.headers['content-type']], [200, 'audio/mpeg'])
+  const voices = await scratch.app.inject('/v1/audio/voices')
+  assert.deepEqual(
+    voices.json().voices.map(({ id, name }: { id: string; name: string }) => [id, name]),
+    BUILT_IN_VOICES.map(({ id, name }) => [id, name]),
+  )
+  const models = await scratch.app.inject('/v1/audio/models')
+  assert.deepEqual(
+    models.json().models.map(({ id }: { id: string }) => id),
+    [...OPENAI_MODELS],
+  )
+  const stranger = await scratch.app.inject({ url: '/v1/audio/voices', headers: { authorization: 'Bearer wrong' } })
+  assert.equal(stranger.statusCode, 401)
+})
+
+test('what SillyTavern sends', async () => {
+  const spoken = await post({
+    input: 'Hello there.',
+    response_format: 'mp3',
+    voice: 'shimmer',
+    speed: 1,
+    model: 'tts-1',
+  })
+  assert.deepEqual([spoken.statusCode, spoken.headers['content-type']], [200, 'audio/mpeg'])
+  assert.equal(spoken.headers['x-ignored-parameters'], undefined)
+})
+
+test('what openai_tts of Home Assistant sends: speech in two formats, and the list of voices', async () => {
+  for (const [response_format, media] of [
+    ['mp3', 'audio/mpeg'],
+    ['opus', 'audio/ogg'],
+  ]) {
+    const body = { model: 'gpt-4o-mini-tts', input: 'Hello there.', voice: 'shimmer', response_format, speed: 1.0 }
+    const spoken = await post({ ...body, instructions: 'Calmly.' }, { 'user-agent': 'HomeAssistant-OpenAI-TTS' })
+    assert.deepEqual([spoken.statusCode, spoken.headers['content-type']], [200, media])
+    assert.equal(spoken.headers['x-ignored-parameters'], 'instructions')
+  }
+  const voices = await scratch.app.inject({
+    url: '/v1/audio/voices?limit=100',
+    headers: { authorization: `Bearer ${account.key}` },
+  })
+  assert.ok(voices.json().voices.every(({ id, name }: { id: string; name: string }) => id && name))
+})
