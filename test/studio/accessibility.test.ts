@@ -59,6 +59,8 @@ for (const theme of ['light', 'dark'] as const) {
       }
       await page.getByRole('button', { name: 'Code' }).first().click()
       await page.getByRole('button', { name: 'Download' }).first().click()
+      await page.getByRole('button', { name: 'Pieces' }).first().click()
+      await page.getByRole('button', { name: 'Play piece 1' }).waitFor()
       await page.getByText('Delivery', { exact: true }).click()
       await page.getByText('delivery…').click()
       await assertAccessible(page, 'all open')

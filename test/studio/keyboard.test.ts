@@ -75,7 +75,7 @@ test('a newcomer without a mouse: speak, hear, seek, keep, download, find', { sk
   await page.keyboard.press('Space')
   await reach(page, /^Download$/)
   await page.keyboard.press('Enter')
-  await reach(page, /^Download as MP3$/)
+  await reach(page, /^Download as\s+MP3/)
   const downloading = page.waitForEvent('download')
   await page.keyboard.press('Enter')
   assert.equal((await downloading).suggestedFilename(), 'take-7.mp3')

@@ -146,7 +146,7 @@ test('a take of several pieces: one is heard, one is spoken again for its own pr
   await page.getByRole('button', { name: 'SRT' }).click()
   assert.match(await readFile(await (await downloading).path(), 'utf8'), /^1\r?\n00:00:00,000 --> /)
   const before = await server.credits()
-  await page.getByRole('button', { name: /^Speak piece 2 again/ }).click()
+  await page.getByRole('button', { name: /^Another reading, .* of piece 2$/ }).click()
   await takes.nth(1).waitFor()
   const charged = before - (await server.credits())
   const [whole] = /(?<=for \$)[\d.]+/.exec(await takes.nth(1).innerText()) ?? []

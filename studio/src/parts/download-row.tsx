@@ -39,16 +39,13 @@ export function DownloadRow({ take }: { readonly take: Take }): JSX.Element {
   return (
     <fieldset class="formats" aria-label="Format of the file">
       {FORMATS.map(({ format, title, hint }) => (
-        <button
-          key={format}
-          type="button"
-          class="format"
-          aria-label={`Download as ${title}`}
-          disabled={making !== undefined}
-          onClick={() => save(format)}
-        >
+        <button key={format} type="button" class="format" disabled={making !== undefined} onClick={() => save(format)}>
           <strong>
-            {making === format && <span class="spinner" aria-hidden="true" />} {title}
+            {making === format && <span class="spinner" aria-hidden="true" />}
+            <span>
+              <span class="hidden">Download as </span>
+              {title}
+            </span>
           </strong>
           <small>{hint}</small>
         </button>

@@ -96,7 +96,7 @@ function PieceRow({ take, piece, isOnly }: RowProps): JSX.Element {
           {!isOnly && (
             <button
               type="button"
-              aria-label={`Speak piece ${number} again, about $${price.toFixed(4)}`}
+              aria-label={`Another reading, $${price.toFixed(4)}, of piece ${number}`}
               onClick={() => attempt(() => respeakPiece(take, piece.index))}
             >
               <Icon name="dice" /> Another reading, ${price.toFixed(4)}
