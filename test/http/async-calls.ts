@@ -31,8 +31,8 @@ export function asyncCalls({ app, account }: ScratchApp) {
       return response.json()
     },
     /** The status once it is the wanted one. */
-    reaches: async (id: string, wanted: string): Promise<LightMyRequestResponse> => {
-      const deadline = performance.now() + DEADLINE_MS
+    reaches: async (id: string, wanted: string, withinMs = DEADLINE_MS): Promise<LightMyRequestResponse> => {
+      const deadline = performance.now() + withinMs
       for (;;) {
         const response = await getStatus(id)
         if (response.json().status === wanted) return response

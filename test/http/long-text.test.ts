@@ -294,7 +294,7 @@ test('/v2 takes 100,000 characters, and not one more; /v1 says where to go', asy
   assert.equal(text.length, 100_000)
   const { request_id: id } = await submitText({ text })
   assert.equal((await listOf(id)).pieces.map((piece) => piece.text).join(' '), text)
-  await reaches(id, 'COMPLETED')
+  await reaches(id, 'COMPLETED', 120_000) // hundreds of pieces, each made durable
   assert.equal((await getResult(id)).json().metrics.cost, 5)
   const file = await outputOf(id)
   assert.equal(file.readUInt32LE(4) + 8, file.length)
