@@ -118,4 +118,7 @@ async function startServer(): Promise<AsyncDisposable & { readonly url: string }
   throw new Error('the server did not start')
 }
 
-const round = (seconds: number): number => Math.round(seconds * 1000) / 1000
+/** To the millisecond. */
+function round(seconds: number): number {
+  return Math.round(seconds * 1000) / 1000
+}
