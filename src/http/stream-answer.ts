@@ -34,14 +34,17 @@ export async function answerStream(
   const { caller } = request
   invariant(caller, 'speaking needs a caller')
   using watch = watchCaller(reply)
+  let begun = false
   try {
     await services.speaker.stream(wanted, caller, request.id, watch.signal, async (stream) => {
+      begun = true
       if (wanted.retention === 'none') forgetWhenSent(services, request, reply, stream.head.requestId)
       await sendStream(request, reply, stream, answer)
     })
   } catch (error) {
-    if (!reply.sent) throw error
-    if (!watch.signal.aborted) request.log.warn({ error: describeError(error) }, 'a stream broke off')
+    if (!begun) throw error
+    if (watch.signal.aborted) request.failureCode = 'caller_gone'
+    else request.log.warn({ error: describeError(error) }, 'a stream broke off')
     reply.raw.destroy()
   }
   return reply

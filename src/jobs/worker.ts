@@ -208,9 +208,11 @@ async function keepLease(
   stop: AbortController,
   ended: AbortSignal,
 ): Promise<void> {
+  let change = signals.waitForChange(id, ended, RENEW_EVERY_MS)
   while (!ended.aborted) {
-    await signals.waitForChange(id, ended, RENEW_EVERY_MS)
+    await change
     if (ended.aborted) return
+    change = signals.waitForChange(id, ended, RENEW_EVERY_MS) // what changes during the renewal, or the pause after it, is not missed
     // A renewal that cannot reach the database decides nothing: whatever the task commits is fenced by the lease itself.
     const outcome = await renewLease(db, { id, leaseToken, leaseSeconds: LEASE_SECONDS }).catch(() => 'kept')
     if (outcome !== 'kept') return stop.abort(new JobStopped(outcome === 'lost' ? 'lost' : 'cancelled'))

@@ -8,6 +8,7 @@ import { cancelJob } from '../../src/jobs/cancel.ts'
 import { completeJob } from '../../src/jobs/finish.ts'
 import { findJob, type Job } from '../../src/jobs/job.ts'
 import { releaseJob } from '../../src/jobs/lease.ts'
+import { notifyChanged } from '../../src/jobs/notify.ts'
 import { openJobSignals } from '../../src/jobs/signals.ts'
 import { type NewJob, submitJob } from '../../src/jobs/submit.ts'
 import { JobStopped, startWorker, type Task, type WorkerOptions } from '../../src/jobs/worker.ts'
@@ -90,6 +91,25 @@ test('a job that is cancelled while it runs stops, and costs nothing', async () 
   await inState(id, 'cancelled')
   assert.ok(reasons[0] instanceof JobStopped && reasons[0].why === 'cancelled')
   assert.deepEqual(await findBalance(db, account.accountId), { balanceMicro: 1000, heldMicro: 0 })
+})
+
+test('a job that is cancelled while its worker looks at an earlier change stops as well', async () => {
+  const account = await makeAccount(db, 1000)
+  /** Looks only when it is told of a change, never because of the time. */
+  const patient = {
+    ...signals,
+    isListening: true,
+    waitForChange: (id: string, ended: AbortSignal) => signals.waitForChange(id, ended, 2 ** 31 - 1),
+  }
+  await using _worker = start(endless, { signals: patient })
+  const id = await submit(account)
+  await inState(id, 'running')
+  notifyChanged(db, id)
+  const lease = () => db.selectFrom('jobs').select('lease_until').where('id', '=', id).executeTakeFirstOrThrow()
+  const first = await lease()
+  await until(async () => (await lease()).lease_until?.getTime() !== first.lease_until?.getTime()) // it has looked, and pauses
+  await cancelJob(db, account.accountId, id)
+  await inState(id, 'cancelled')
 })
 
 test('a job that was taken from its worker stops, and its worker leaves it alone', async () => {
