@@ -1,4 +1,5 @@
 // The composition root: settings → database → engine → rooms → HTTP, and the order in which all of it is closed again.
+import { setMaxListeners } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
@@ -13,6 +14,7 @@ import type { EngineHandle } from './engine/engine-handle.ts'
 import { buildApp } from './http/app.ts'
 import { describeEnded } from './http/describe-ended.ts'
 import { configuredPublicUrl } from './http/public-url.ts'
+import type { Health } from './http/services.ts'
 import { buildWorkerApp } from './http/worker-app.ts'
 import { findQueueState } from './jobs/queue-state.ts'
 import { type JobSignals, openJobSignals } from './jobs/signals.ts'
@@ -94,7 +96,7 @@ export async function startServer(config: Config, log: Log, parts: Parts = {}): 
     }
     const speaker = createSpeaker({ ...ground, config, references, log })
     const requests = createRequests({ ...ground, config, references, log })
-    const health = { draining: false, databaseAnswers: () => databaseAnswers(db) }
+    const health = openHealth(db)
     const findModel = worker ? async () => worker.model : watchModel(db, config, log)
     let deliverer: Deliverer | undefined
     const poster = createWebhookPoster({ http: config.WEBHOOK_ALLOW_HTTP, private: config.WEBHOOK_ALLOW_PRIVATE })
@@ -111,7 +113,7 @@ export async function startServer(config: Config, log: Log, parts: Parts = {}): 
       wakeDeliverer: () => deliverer?.wake(),
     })
     closers.add(async (until) => {
-      health.draining = true
+      health.drain()
       await speaker.drain(until)
       await app.close()
     })
@@ -132,13 +134,11 @@ export async function startWorkerAlone(config: Config, log: Log, parts: Parts = 
   const closers = createClosers()
   try {
     const ground = await openGround(config, log, closers)
-    const health = { draining: false, databaseAnswers: () => databaseAnswers(ground.db) }
+    const health = openHealth(ground.db)
     const app = config.WORKER_PORT === undefined ? undefined : buildWorkerApp({ ...ground, config, log, health })
     if (app) closers.add(() => app.close())
     const { model } = await openWorker(ground, config, log, parts, closers)
-    closers.add(async () => {
-      health.draining = true
-    })
+    closers.add(async () => health.drain())
     const url = app && (await listen(app, config.HOST, config.WORKER_PORT ?? 0))
     return { url, model, database: ground.kind, [Symbol.asyncDispose]: () => closers.close(config) }
   } catch (error) {
@@ -247,6 +247,16 @@ async function wishedModel(config: Config): Promise<ModelName> {
 async function listen(app: ReturnType<typeof buildApp>, host: string, port: number): Promise<string> {
   await app.listen({ host, port })
   return urlOf(app.server.address() as AddressInfo)
+}
+
+function openHealth(db: Database): Health & { drain(): void } {
+  const draining = new AbortController()
+  setMaxListeners(0, draining.signal) // each poll that waits listens
+  return {
+    draining: draining.signal,
+    drain: () => draining.abort(),
+    databaseAnswers: () => databaseAnswers(db),
+  }
 }
 
 /** Never rejects. */

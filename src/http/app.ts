@@ -70,7 +70,10 @@ export function buildApp(services: Services): FastifyInstance {
     reply.header('x-request-id', request.id)
     reply.header('x-content-type-options', 'nosniff')
     allowOrigins(request, reply)
-    if ((closing.signal.aborted || health.draining) && !OPEN_WHILE_DRAINING.includes(request.routeOptions.url ?? '')) {
+    if (
+      (closing.signal.aborted || health.draining.aborted) &&
+      !OPEN_WHILE_DRAINING.includes(request.routeOptions.url ?? '')
+    ) {
       reply.header('connection', 'close')
       throw new AppError('unavailable', KNOWN_TEXTS.unavailable, { retryAfterSeconds: 1 })
     }

@@ -10,8 +10,11 @@ import type { Requests } from '../synthesis/requests.ts'
 import type { Speaker, SpeechFacts } from '../synthesis/speech.ts'
 
 export interface Health {
-  /** True from the moment the server is asked to stop: new requests are sent elsewhere, those in flight are finished. */
-  readonly draining: boolean
+  /**
+   * Fires when the server is asked to stop: from then on new requests are sent elsewhere, polls that wait are answered as things are, and
+   * what is in flight is finished.
+   */
+  readonly draining: AbortSignal
   /** Never rejects; false also when the answer takes too long. */
   databaseAnswers(): Promise<boolean>
 }

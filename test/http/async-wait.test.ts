@@ -89,6 +89,25 @@ test('a server that closes answers its waiting polls first', async () => {
   engine.release()
 })
 
+test('a server that is asked to stop answers its waiting polls with the state as it is, while it still finishes what runs', async () => {
+  using engine = holdEngine(scratch)
+  const { request_id: id } = await submitOk(VALID)
+  await reaches(id, 'PROCESSING')
+  const asked = [getStatus, getResult, getPoll].map((ask) => ask(id, '?wait=50'))
+  const isEarly = await Promise.race([...asked.map((answer) => answer.then(() => true)), sleep(100, false)])
+  assert.equal(isEarly, false, 'they wait')
+  scratch.health.draining = true
+  const answers = await Promise.race([Promise.all(asked), sleep(30_000, [], { ref: false })])
+  scratch.health.draining = false
+  assert.deepEqual(
+    answers.map((answer) => [answer.statusCode, answer.json().status]),
+    Array(3).fill([200, 'PROCESSING']),
+    'they do not wait their 50 seconds',
+  )
+  engine.release()
+  await reaches(id, 'COMPLETED')
+})
+
 test('a caller who hangs up waits no longer, and the request goes on', async () => {
   using engine = holdEngine(scratch)
   const { request_id: id } = await submitOk(VALID)

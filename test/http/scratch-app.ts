@@ -79,7 +79,17 @@ export async function buildScratchApp(
   const blobs = createFileBlobs(folder)
   const metrics = createMetrics()
   const account = await makeAccount(db)
-  const health = { draining: false, databaseIsUp: true }
+  let draining = new AbortController()
+  const health = {
+    databaseIsUp: true,
+    get draining() {
+      return draining.signal.aborted
+    },
+    set draining(wanted) {
+      if (wanted) draining.abort()
+      else draining = new AbortController()
+    },
+  }
   const hooks: ScratchApp['engine'] = { beforeChunk: () => {} }
   const engine = createToneEngine((...chunk) => hooks.beforeChunk(...chunk))
   const asked: SpeechRequest[] = []
@@ -131,7 +141,7 @@ export async function buildScratchApp(
     findModel: async () => 'preview',
     health: {
       get draining() {
-        return health.draining
+        return draining.signal
       },
       databaseAnswers: async () => health.databaseIsUp,
     },

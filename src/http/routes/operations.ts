@@ -14,7 +14,8 @@ export function alive(): Handler {
 
 export function ready({ health }: Pick<Services, 'health'>): Handler {
   return async (_, reply) => {
-    if (health.draining || !(await health.databaseAnswers())) throw new AppError('unavailable', KNOWN_TEXTS.unavailable)
+    if (health.draining.aborted || !(await health.databaseAnswers()))
+      throw new AppError('unavailable', KNOWN_TEXTS.unavailable)
     return reply.header('cache-control', 'no-store').send({ status: 'ready' })
   }
 }
