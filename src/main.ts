@@ -18,6 +18,7 @@ import type { Health } from './http/services.ts'
 import { buildWorkerApp } from './http/worker-app.ts'
 import { findQueueState } from './jobs/queue-state.ts'
 import { type JobSignals, openJobSignals } from './jobs/signals.ts'
+import { forgetInput } from './jobs/sweep.ts'
 import { startSweeper } from './jobs/sweeper.ts'
 import { startWorker } from './jobs/worker.ts'
 import { findWorkers } from './jobs/workers.ts'
@@ -212,6 +213,7 @@ async function openWorker(
     slots: config.WORKER_SLOTS,
     describe: { host: os.hostname(), model, version },
     task: createTask({ db, blobs, engine, isEngineWarm, voices, provenanceSecret, metrics, log }),
+    afterRun: (job) => forgetInput({ db, blobs, log }, job),
     log,
   })
   closers.add((until) => worker.drain(until))

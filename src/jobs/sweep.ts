@@ -1,5 +1,6 @@
 // Tidying up behind dead processes and expired results. Any server may do it, as often as it likes.
 import { sql } from 'kysely'
+import type { Log } from '../log.ts'
 import type { Blobs } from '../storage/blobs.ts'
 import type { Database } from '../storage/postgres.ts'
 import {
@@ -11,7 +12,7 @@ import {
 } from '../storage/stored-voices.ts'
 import { retryTransient } from '../storage/transient.ts'
 import { findUploadBlobs, removeExpiredUploads, UPLOADS_FOLDER } from '../storage/uploads.ts'
-import type { JobMode } from './job.ts'
+import type { JobMode, Retention } from './job.ts'
 import { giveBack } from './lease.ts'
 import { notifyChanged, notifyQueued } from './notify.ts'
 import { INPUTS_FOLDER, JOB_VOICES_FOLDER, OUTPUTS_FOLDER } from './outputs.ts'
@@ -114,16 +115,17 @@ async function deleteUnnamed(db: Database, blobs: Blobs, keys: readonly string[]
 }
 
 /**
- * Removes the recordings that came with requests which have ended; those of dead jobs stay as long as the jobs, to be tried again with.
- * Returns how many.
+ * Removes the recordings that came with requests which have ended, or with the one request `id`; those of dead jobs stay as long as the jobs,
+ * to be tried again with. Returns how many.
  */
-export async function removeInputs(db: Database, blobs: Blobs): Promise<number> {
+export async function removeInputs(db: Database, blobs: Blobs, id?: string): Promise<number> {
   const ended = await db
     .selectFrom('jobs')
     .select(['id', 'input_blob_key as blobKey'])
     .where('input_blob_key', 'is not', null)
     .where('state', 'in', ['completed', 'failed', 'cancelled'])
     .where(sql<boolean>`not ${isDead}`)
+    .$if(id !== undefined, (query) => query.where('id', '=', id ?? ''))
     .limit(BATCH)
     .execute()
   if (ended.length === 0) return 0
@@ -131,6 +133,20 @@ export async function removeInputs(db: Database, blobs: Blobs): Promise<number> 
   const ids = ended.map(({ id }) => id)
   await db.updateTable('jobs').set({ input_blob_key: null }).where('id', 'in', ids).execute()
   return ended.length
+}
+
+/**
+ * Removes at once the recording of a job of retention `none`, where the job has ended. Never rejects: what is not removed here, the next sweep
+ * removes.
+ */
+export async function forgetInput(
+  { db, blobs, log }: { readonly db: Database; readonly blobs: Blobs; readonly log: Log },
+  { id, retention }: { readonly id: string; readonly retention: Retention },
+): Promise<void> {
+  if (retention !== 'none') return
+  await removeInputs(db, blobs, id).catch((err) =>
+    log.warn({ err, requestId: id }, 'a recording was not removed with its request; the next sweep does it'),
+  )
 }
 
 /**

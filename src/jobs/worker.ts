@@ -54,6 +54,8 @@ export interface WorkerOptions {
   readonly asyncSlots?: number | undefined
   readonly describe: Pick<WorkerFacts, 'host' | 'model' | 'version'>
   readonly task: Task
+  /** Follows each run, whether its job has ended or waits again. Must not reject. */
+  readonly afterRun?: ((job: ClaimedJob) => Promise<void>) | undefined
   readonly log: Log
 }
 
@@ -177,7 +179,11 @@ export function startWorker(options: WorkerOptions): Worker {
 }
 
 /** Never rejects. */
-async function runJob({ db, signals, task, log }: WorkerOptions, { job, stop }: Run, lease: JobLease): Promise<void> {
+async function runJob(
+  { db, signals, task, afterRun, log }: WorkerOptions,
+  { job, stop }: Run,
+  lease: JobLease,
+): Promise<void> {
   const { id, leaseToken, attempt } = job
   const ended = new AbortController()
   const kept = keepLease(db, signals, job, stop, ended.signal)
@@ -198,6 +204,7 @@ async function runJob({ db, signals, task, log }: WorkerOptions, { job, stop }: 
   // Cancelled, this is what ends it; where the task has ended it after all, nothing happens.
   const { reason } = stop.signal
   if (reason instanceof JobStopped && reason.why !== 'lost') await putBack({ countAttempt: false, delaySeconds: 0 })
+  await afterRun?.(job)
 }
 
 /** Renews until `ended`; aborts `stop` when the job is cancelled or lost. Never rejects. */

@@ -9,6 +9,7 @@ import { attendForGood, createAttendance } from '../jobs/attendance.ts'
 import { cancelJob } from '../jobs/cancel.ts'
 import type { CompletedJob, Job, OpenJob } from '../jobs/job.ts'
 import type { JobSignals } from '../jobs/signals.ts'
+import { forgetInput } from '../jobs/sweep.ts'
 import { abortTogether } from './abort-together.ts'
 import { followJob } from './follow-job.ts'
 import type { Caller, Speaker, Speech, SpeechFacts, SpeechRequest } from './speech.ts'
@@ -43,7 +44,7 @@ export function createSpeaker(deps: SpeakerDeps): DrainableSpeaker {
   }
   /** Frees hold and worker. Nobody waits for it who has an answer to give. */
   const cancel = (caller: Caller, id: string): Promise<Job | undefined> => {
-    const cancelling = track(cancelJob(deps.db, caller.accountId, id))
+    const cancelling = track(cancelAndForget(deps, caller, id))
     cancelling.catch((err: unknown) => deps.log.warn({ err, id }, 'a job that nobody waits for could not be cancelled'))
     return cancelling
   }
@@ -121,6 +122,13 @@ export function createSpeaker(deps: SpeakerDeps): DrainableSpeaker {
       while (inFlight.size > 0) await Promise.allSettled(inFlight)
     },
   }
+}
+
+/** The recording of one that nobody has begun goes as well; of one that runs, its worker sees to it. */
+async function cancelAndForget(deps: SpeakerDeps, { accountId }: Caller, id: string): Promise<Job | undefined> {
+  const job = await cancelJob(deps.db, accountId, id)
+  if (job?.state === 'cancelled') await forgetInput(deps, job)
+  return job
 }
 
 const forgotten = () => new AppError('not_found', 'This output was made, sent and deleted, as was asked for.')

@@ -2,13 +2,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { removeInputs } from '../../src/jobs/sweep.ts'
+import { AppError } from '../../src/errors.ts'
+import { forgetInput, removeInputs } from '../../src/jobs/sweep.ts'
+import { quietLog } from '../harness/quiet-log.ts'
 import { asyncCalls } from './async-calls.ts'
-import { openScratchApp, VALID } from './scratch-app.ts'
+import { holdEngine, openScratchApp, VALID } from './scratch-app.ts'
 
-const scratch = await openScratchApp()
+const scratch = await openScratchApp({ WORKER_SLOTS: '1' })
 const { app, db, blobs } = scratch
-const { submitOk, getResult, getStatus, getPoll, reaches } = asyncCalls(scratch)
+const { submitOk, getResult, getStatus, getPoll, reaches, cancel } = asyncCalls(scratch)
 const FORGOTTEN_WITHIN_MS = 10_000
 
 const rowOf = (id: string) => db.selectFrom('jobs').selectAll().where('id', '=', id).executeTakeFirstOrThrow()
@@ -24,18 +26,65 @@ async function isForgotten(id: string): Promise<void> {
   for (const ask of [getStatus, getResult, getPoll]) assert.equal((await ask(id)).statusCode, 404)
 }
 
+/** Resolves when the recording is gone. No sweep runs here: whoever ended the request has removed it. */
+async function recordingIsForgotten(id: string, input: string): Promise<void> {
+  const deadline = performance.now() + FORGOTTEN_WITHIN_MS
+  while ((await rowOf(id)).input_blob_key !== null) {
+    assert.ok(performance.now() < deadline, 'the recording is still there')
+    await sleep(20)
+  }
+  assert.equal(await blobs.read(input), undefined)
+}
+
+async function submitHeld(text = 'A secret.') {
+  const { request_id: id } = await submitOk({ ...VALID, text, retention: 'none' })
+  const { input_blob_key: input } = await rowOf(id)
+  assert.ok(input && (await blobs.read(input)), 'the recording waits with the request')
+  return { id, input }
+}
+
 test('text and reference are gone when the work is done, the result stays for an hour at most', async () => {
-  const { request_id: id } = await submitOk({ ...VALID, text: 'A secret.', retention: 'none' })
+  using engine = holdEngine(scratch)
+  const { id, input } = await submitHeld()
+  engine.release()
   await reaches(id, 'COMPLETED')
+  await recordingIsForgotten(id, input)
   const row = await rowOf(id)
   assert.doesNotMatch(JSON.stringify(row), /A secret|base64/)
-  const input = row.input_blob_key
-  assert.ok(input && (await blobs.read(input)), 'the recording waits for the next sweep')
-  await removeInputs(db, blobs)
-  assert.equal(await blobs.read(input), undefined)
   const { expires_at } = (await getResult(id)).json()
   const seconds = (new Date(expires_at).getTime() - Date.now()) / 1000
   assert.ok(seconds > 3500 && seconds <= 3600, expires_at)
+})
+
+test('the recording goes with a request that fails, one that is cancelled while it is spoken, and one that nobody has begun', async () => {
+  using engine = holdEngine(scratch)
+  const running = await submitHeld()
+  await reaches(running.id, 'PROCESSING')
+  await engine.isHeld
+  const waiting = await submitHeld()
+  assert.equal((await rowOf(waiting.id)).state, 'queued')
+  for (const { id, input } of [waiting, running]) {
+    assert.equal((await cancel(id)).json().status, 'CANCELLED')
+    await recordingIsForgotten(id, input)
+  }
+  scratch.engine.beforeChunk = () => {
+    throw new AppError('invalid_parameter', 'It cannot be spoken.', { param: 'text' })
+  }
+  const failing = await submitHeld()
+  await reaches(failing.id, 'FAILED')
+  await recordingIsForgotten(failing.id, failing.input)
+})
+
+test('the recording of any other request waits for the sweep, which takes up as well what was left behind', async () => {
+  const { request_id: id } = await submitOk(VALID)
+  await reaches(id, 'COMPLETED')
+  const { input_blob_key: input } = await rowOf(id)
+  assert.ok(input && (await blobs.read(input)))
+  await forgetInput({ db, blobs, log: quietLog }, { id, retention: 'normal' })
+  assert.ok(await blobs.read(input))
+  await removeInputs(db, blobs)
+  assert.equal(await blobs.read(input), undefined)
+  assert.equal((await rowOf(id)).input_blob_key, null)
 })
 
 test('the first complete download is the last; parts, HEAD and what was cached before do not count', async () => {

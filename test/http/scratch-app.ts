@@ -10,6 +10,7 @@ import { readConfig, type SettingName } from '../../src/config.ts'
 import type { Piece } from '../../src/engine/engine.ts'
 import { invariant } from '../../src/errors.ts'
 import { buildApp } from '../../src/http/app.ts'
+import { forgetInput } from '../../src/jobs/sweep.ts'
 import type { Log } from '../../src/log.ts'
 import { createMetrics } from '../../src/metrics.ts'
 import { createFetcher } from '../../src/outbound/guarded-fetch.ts'
@@ -114,6 +115,7 @@ export async function buildScratchApp(
   worker.serve(
     account.accountId,
     createTask({ db, blobs, engine, isEngineWarm: () => true, voices, provenanceSecret, metrics, log }),
+    (job) => forgetInput({ db, blobs, log }, job),
   )
   const speaker: Speaker = {
     speak: (request, ...rest) => {

@@ -4,6 +4,7 @@ import type { Cancellation } from '../../contract/requests.ts'
 import { AppError, invariant } from '../../errors.ts'
 import { cancelJob } from '../../jobs/cancel.ts'
 import type { Job } from '../../jobs/job.ts'
+import { forgetInput } from '../../jobs/sweep.ts'
 import { awaitEnd } from '../await-end.ts'
 import { readRequestId } from '../request-id.ts'
 import type { Handler } from '../routing.ts'
@@ -29,6 +30,7 @@ export function cancelRequest(services: Services): Handler {
     const asked = id === undefined ? undefined : await cancelJob(services.db, caller.accountId, id)
     if (!asked) throw new AppError('request_not_found', KNOWN_TEXTS.requestNotFound(written))
     const job = await awaitEnd(services, request, reply, asked, STOPPED_WITHIN_SECONDS)
+    if (job) await forgetInput(services, job)
     reply.header('cache-control', 'no-store')
     return { request_id: asked.id, status: STATUSES[(job ?? asked).state] } satisfies Cancellation
   }
