@@ -87,7 +87,8 @@ async function runRound(server: Server, keys: readonly string[], count: number, 
   const held = await server.read()
   const { leaving, whole } = await leaveAndFinish(server, streams)
   streams.forEach((stream, i) => {
-    if (!whole[i] && !leaving.has(stream)) complaints.push(`${stream.way} ${stream.requestId} broke off`)
+    if (!whole[i] && !leaving.has(stream))
+      complaints.push(`${stream.way} ${stream.requestId} broke off: ${stream.lastWords()}`)
   })
   const heldMicro = await waitForRelease(db)
   if (heldMicro !== 0) complaints.push(`${heldMicro} micro-dollars stay held`)

@@ -11,6 +11,8 @@ export interface HeldStream {
   readonly requestId: string
   /** True: the stream came to its end. False: it broke off. */
   readonly isWhole: Promise<boolean>
+  /** Why it broke off, as far as it was said. */
+  lastWords(): string
   hangUp(): void
 }
 
@@ -34,7 +36,7 @@ async function openByHttp(way: 'chunks' | 'events', { port, key, text }: StreamO
   const isWhole = whole.then(
     (bytes) => bytes !== undefined && (way === 'chunks' || bytes.includes('speech.audio.done')),
   )
-  return { way, requestId: String(response.headers['x-request-id']), isWhole, hangUp }
+  return { way, requestId: String(response.headers['x-request-id']), isWhole, lastWords: () => '', hangUp }
 }
 
 async function openByWebSocket({ port, key, text }: StreamOptions): Promise<HeldStream> {
@@ -48,7 +50,11 @@ async function openByWebSocket({ port, key, text }: StreamOptions): Promise<Held
     socket.send(JSON.stringify(message))
   }
   let ended = false
-  const isWhole = once(socket, 'close').then(() => ended)
+  let lastWords = ''
+  const isWhole = once(socket, 'close').then(([code]) => {
+    lastWords += ` ${code}`
+    return ended
+  })
   const requestId = await new Promise<string>((resolve, reject) => {
     let id = ''
     socket.on('message', (data: Buffer, isBinary: boolean) => {
@@ -56,9 +62,11 @@ async function openByWebSocket({ port, key, text }: StreamOptions): Promise<Held
       const event = JSON.parse(data.toString()) as { type: string; request_id?: string }
       if (event.type === 'utterance-start') id = event.request_id ?? ''
       if (event.type === 'utterance-end') ended = true
-      if (event.type === 'error') reject(new Error(data.toString()))
+      if (event.type !== 'error') return
+      lastWords = data.toString()
+      reject(new Error(lastWords))
     })
     socket.once('close', () => reject(new Error('closed before the first sound')))
   })
-  return { way: 'websocket', requestId, isWhole, hangUp: () => socket.terminate() }
+  return { way: 'websocket', requestId, isWhole, lastWords: () => lastWords, hangUp: () => socket.terminate() }
 }
