@@ -6,11 +6,13 @@ import type { Database } from '../../src/storage/postgres.ts'
 import { auditMoney } from '../harness/money-audit.ts'
 import type { Customers } from './customers.ts'
 import type { VictimDatabase } from './databases.ts'
-import { auditFiles } from './files-audit.ts'
+import { auditExpiry, auditFiles } from './files-audit.ts'
 import { auditMessages } from './messages-audit.ts'
+import { auditPieces } from './pieces-audit.ts'
 import type { Platform } from './platform.ts'
 import { auditReceipts } from './receipts-audit.ts'
 import type { Receiver } from './receiver.ts'
+import { auditStreams } from './streams-audit.ts'
 
 // Several attempts at one job, each ended by a lease that runs out after 15 s, and as long a delay between them.
 const AT_REST_TIMEOUT_MS = 180_000
@@ -62,11 +64,16 @@ async function auditJoined({ platform, database, customers, receiver, blobs, say
     ...(await auditMoney(db, blobs)),
     ...(await auditUsage(db)),
     ...(await auditReceipts(db, customers.orders, parts.pricePer1000)),
+    ...(await auditStreams(db, blobs, customers.orders)),
+    ...(await auditPieces(db, customers.orders)),
     ...(await auditMessages(db, receiver.messages)),
     ...files.violations,
   ]
   const messages = receiver.messages.length
-  return { violations, books: { ...(await countBooks(db)), messages, blobs: files.stored, orphans: files.orphans } }
+  const books = { ...(await countBooks(db)), messages, blobs: files.stored, orphans: files.orphans }
+  // Last, and only where nothing is to be looked into: it leaves nothing to look at.
+  if (violations.length === 0) violations.push(...(await auditExpiry(db, blobs)))
+  return { violations, books }
 }
 
 /** A server of the run's own is stopped when the run is over. */
@@ -110,7 +117,10 @@ async function waitUntilAtRest(db: Database): Promise<readonly string[]> {
   }
 }
 
-/** The whole of usage_days is what the rows of the jobs say; money-audit.ts has looked at the money in it. */
+/**
+ * The whole of usage_days is what the rows of the jobs say; money-audit.ts has looked at the money in it. The pieces of streams that broke are
+ * swept away after ten minutes; how long they were is not known from then on.
+ */
 async function auditUsage(db: Database): Promise<string[]> {
   const { rows } = await sql<object>`
     select used.*, made.* from (
@@ -121,11 +131,16 @@ async function auditUsage(db: Database): Promise<string[]> {
     ) used full join (
       select
         account_id, count(*)::int as ended, count(*) filter (where state = 'failed')::int as ended_badly,
-        coalesce(sum(characters) filter (where state = 'completed'), 0)::int as spoken,
-        round(coalesce(sum(output_audio_seconds), 0)::numeric, 3) as heard
-      from jobs where state in ('completed', 'failed') group by account_id
+        coalesce(sum(characters) filter (where state <> 'failed'), 0)::int as spoken,
+        round(coalesce(sum(coalesce(output_audio_seconds, made_seconds)), 0)::numeric, 3) as heard,
+        coalesce(bool_or(state <> 'completed' and charged_micro > 0 and finished_at < now() - interval '5 minutes'), false) as forgotten
+      from jobs cross join lateral (
+        select sum(samples::float8 / sample_rate) as made_seconds from job_pieces where job_id = jobs.id and charge_micro > 0
+      ) as made
+      where state in ('completed', 'failed') or charged_micro > 0 group by account_id
     ) made using (account_id)
-    where (requests, failed, characters, seconds) is distinct from (ended, ended_badly, spoken, heard)
+    where (requests, failed, characters) is distinct from (ended, ended_badly, spoken)
+      or (seconds is distinct from heard and not coalesce(forgotten, false))
   `.execute(db)
   return rows.map((row) => `usage is not what was done: ${JSON.stringify(row)}`)
 }
@@ -138,6 +153,9 @@ async function countBooks(db: Database): Promise<Record<string, number>> {
       count(*) filter (where state = 'failed')::int as failed,
       count(*) filter (where state = 'cancelled')::int as cancelled,
       count(*) filter (where mode = 'async')::int as async,
+      count(*) filter (where stream)::int as streams,
+      count(*) filter (where stream and state <> 'completed' and charged_micro > 0)::int as "streamsPaidInPart",
+      count(*) filter (where jsonb_exists(request, 'derivedFrom'))::int as "piecesChanged",
       count(*) filter (where attempts > 1)::int as "triedAgain",
       count(*) filter (where attempts > 1 and state = 'completed' and exists (select from job_pieces where job_id = jobs.id))::int
         as "wentOnWithPieces",

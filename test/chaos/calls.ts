@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MODEL_SLUG } from '../../src/contract/models.ts'
-import { isPoison, type Order, type Receipt } from './orders.ts'
+import { isPoison, type Order, type PieceToChange, type Receipt } from './orders.ts'
 import type { References } from './references.ts'
 
 export interface Shop {
@@ -21,7 +21,7 @@ export interface Shop {
 /** `again`: nothing is decided. */
 export type Decision = 'served' | 'refused' | 'cancelled' | 'again'
 
-interface Answer {
+export interface Answer {
   readonly status: number
   readonly headers: Headers
   readonly bytes: Buffer
@@ -30,7 +30,7 @@ interface Answer {
 const WAIT_SECONDS = 3
 
 /** undefined: there was no answer. */
-async function call(shop: Shop, path: string, init: RequestInit = {}): Promise<Answer | undefined> {
+export async function call(shop: Shop, path: string, init: RequestInit = {}): Promise<Answer | undefined> {
   try {
     const headers = { 'x-api-key': shop.apiKey, ...(init.headers as Record<string, string> | undefined) }
     const response = await fetch(`${shop.gatewayUrl()}${path}`, { ...init, headers })
@@ -41,10 +41,10 @@ async function call(shop: Shop, path: string, init: RequestInit = {}): Promise<A
   }
 }
 
-const readJson = (answer: Answer) => JSON.parse(answer.bytes.toString()) as Record<string, unknown>
-const mayAskAgain = ({ status }: Answer): boolean => status >= 500 || status === 429
+export const readJson = (answer: Answer) => JSON.parse(answer.bytes.toString()) as Record<string, unknown>
+export const mayAskAgain = ({ status }: Answer): boolean => status >= 500 || status === 429
 
-function post(shop: Shop, api: Order['api'], order: Order, more: Record<string, string>, signal?: AbortSignal) {
+function post(shop: Shop, api: 'v1' | 'v2', order: Order, more: Record<string, string>, signal?: AbortSignal) {
   const { headers, body } = shop.references.encode(order, more)
   return call(shop, `/${api}/${MODEL_SLUG}`, {
     method: 'POST',
@@ -69,8 +69,13 @@ export async function speakNow(shop: Shop, order: Order, signal?: AbortSignal): 
     })
     return 'served'
   }
+  return readRefusal(shop, order, answer)
+}
+
+/** What an answer of v1 that is none of 200 means. */
+export function readRefusal(shop: Shop, order: Order, answer: Answer): Decision {
   const { code, error } = readJson(answer)
-  shop.note(`v1 ${answer.status} ${code}`)
+  shop.note(`${order.api} ${answer.status} ${code}`)
   if (isPoison(order) && /could not be finished in/.test(String(error))) return 'refused'
   if (mayAskAgain(answer)) return 'again'
   return refuse(shop, order, String(code), answer)
@@ -89,10 +94,27 @@ export interface Accepted {
 
 /** One try to submit on v2. */
 export async function submit(shop: Shop, order: Order, signal?: AbortSignal): Promise<Accepted | Decision> {
-  const answer = await post(shop, 'v2', order, { webhook_url: shop.webhookUrl }, signal)
+  return readAccepted(shop, order, await post(shop, 'v2', order, { webhook_url: shop.webhookUrl }, signal))
+}
+
+/** One try to have a piece spoken again. */
+export async function change(
+  shop: Shop,
+  order: Order,
+  { requestId, index }: PieceToChange,
+): Promise<Accepted | Decision> {
+  const answer = await call(shop, `/v2/requests/${requestId}/pieces/${index}/regenerate`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'idempotency-key': order.key },
+    body: JSON.stringify({ seed: order.seed }),
+  })
+  return readAccepted(shop, order, answer)
+}
+
+function readAccepted(shop: Shop, order: Order, answer: Answer | undefined): Accepted | Decision {
   if (!answer) return 'again'
   const { request_id: requestId, code } = readJson(answer)
-  shop.note(`v2 ${answer.status} ${code ?? 'accepted'}`)
+  shop.note(`${order.api} ${answer.status} ${code ?? 'accepted'}`)
   if (answer.status === 200)
     return { requestId: String(requestId), replayed: answer.headers.get('idempotent-replayed') === 'true' }
   return mayAskAgain(answer) ? 'again' : refuse(shop, order, String(code), answer)
@@ -114,10 +136,10 @@ export async function follow(
     const { status, code } = readJson(answer)
     if (answer.status === 200 && status === 'COMPLETED') {
       order.toldEnds.push({ requestId, state: 'completed' })
-      const receipt = await fetchResult(shop, requestId, replayed)
+      const receipt = await fetchResult(shop, order, requestId, replayed)
       if (!receipt) continue
       order.receipts.push(receipt)
-      shop.note('v2 served')
+      shop.note(`${order.api} served`)
       return 'served'
     }
     if (answer.status === 200) continue
@@ -127,7 +149,7 @@ export async function follow(
       )
       return 'refused'
     }
-    shop.note(`v2 failed ${code}`)
+    shop.note(`${order.api} failed ${code}`)
     order.toldEnds.push({ requestId, state: code === 'cancelled' ? 'cancelled' : 'failed' })
     if (code === 'cancelled') return 'cancelled'
     if (code === 'unavailable') return isPoison(order) ? 'refused' : 'again'
@@ -137,7 +159,12 @@ export async function follow(
 }
 
 /** undefined: not this time. */
-async function fetchResult(shop: Shop, requestId: string, replayed: boolean): Promise<Receipt | undefined> {
+async function fetchResult(
+  shop: Shop,
+  order: Order,
+  requestId: string,
+  replayed: boolean,
+): Promise<Receipt | undefined> {
   const answer = await call(shop, `/v2/requests/${requestId}`)
   if (answer?.status !== 200) return undefined
   const { output, metrics } = readJson(answer) as { output?: string; metrics: { cost: number } }
@@ -150,6 +177,7 @@ async function fetchResult(shop: Shop, requestId: string, replayed: boolean): Pr
   if (!file || mayAskAgain(file)) return undefined
   if (file.status !== 200)
     shop.complain(`the output of request ${requestId} was answered ${file.status}: ${file.bytes}`)
+  if (order.api === 'long' || order.api === 'piece') order.sounds.push({ requestId, bytes: file.bytes, whole: true })
   return { requestId, sha256: sha256Of(file.bytes), costMicro: Math.round(metrics.cost * 1e6), replayed }
 }
 

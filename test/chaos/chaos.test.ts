@@ -6,7 +6,7 @@ import { runChaos } from './chaos.ts'
 test('kills of gateways, workers, engines and the database under paying customers break no promise', async (t) => {
   const options = {
     kills: 10,
-    atMostSeconds: 60,
+    atMostSeconds: 35,
     seed: 1,
     customers: 2,
     database: 'embedded',

@@ -1,6 +1,6 @@
 // Kills a running service process by process, over and over, while customers insist on being served, and audits what is left:
 // `npm run chaos -- --kills 300 [--seed 1] [--customers 6] [--engine cheap|preview] [--database embedded|postgres://…|/usr/lib/postgresql/15/bin]
-// [--at-most 900] [--mutant split-charge|split-cancel|lost-event|mixed-pieces]`; `--at-most` are seconds, after which no more is killed.
+// [--at-most 900] [--mutant NAME]`; `--at-most` are seconds, after which no more is killed; the mutants are in planted/plants.ts.
 import { rm } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'

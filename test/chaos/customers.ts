@@ -1,8 +1,10 @@
 // Customers of a service that keeps dying: each orders speech, insists with the same idempotency key until it is served or refused,
 // sometimes hangs up half-way, cancels or never comes back, and keeps every receipt for the audit.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { cancel, type Decision, follow, type Shop, speakNow, submit } from './calls.ts'
-import { makeOrder, type Order, type OrderChances } from './orders.ts'
+import { cancel, change, type Decision, follow, type Shop, speakNow, submit } from './calls.ts'
+import { listPieces, watchEvents } from './long-texts.ts'
+import { makeChange, makeOrder, type Order, type OrderChances } from './orders.ts'
+import { listenTo } from './streams.ts'
 
 // After the last kill. A lease runs out after fifteen seconds, an async job may have several left to lose, and the machine may have other
 // things to do.
@@ -45,12 +47,18 @@ export function startCustomers({ count, random, withPoison, texts, ...place }: C
   }
 
   const submitAndFollow = async (order: Order): Promise<Decision> => {
-    const accepted = await submit(shop, order)
-    return typeof accepted === 'string' ? accepted : follow(shop, order, accepted, mayInsist)
+    const accepted = await (order.changes ? change(shop, order, order.changes) : submit(shop, order))
+    if (typeof accepted === 'string') return accepted
+    if (order.api === 'long') await watchEvents(shop, order, accepted.requestId, mayInsist)
+    return follow(shop, order, accepted, mayInsist)
+  }
+  const tryOnce = (order: Order): Promise<Decision> => {
+    if (order.api === 'v1') return speakNow(shop, order)
+    return order.api === 'stream' ? listenTo(shop, order) : submitAndFollow(order)
   }
   const insist = async (order: Order): Promise<void> => {
     for (let tries = 0; mayInsist(); tries++) {
-      const decision = await (order.api === 'v1' ? speakNow(shop, order) : submitAndFollow(order))
+      const decision = await tryOnce(order)
       if (decision === 'cancelled') complaints.push(`order ${order.key} was cancelled by nobody`)
       if (decision !== 'again') {
         order.outcome = decision
@@ -65,6 +73,7 @@ export function startCustomers({ count, random, withPoison, texts, ...place }: C
   const hangUp = async (order: Order): Promise<Decision> => {
     const gone = AbortSignal.timeout(Math.floor(random() * 600))
     if (order.api === 'v1') return speakNow(shop, order, gone)
+    if (order.api === 'stream') return listenTo(shop, order, AbortSignal.timeout(Math.floor(random() * 2000)))
     const accepted = await submit(shop, order, gone)
     return typeof accepted === 'string' ? accepted : 'again'
   }
@@ -75,6 +84,19 @@ export function startCustomers({ count, random, withPoison, texts, ...place }: C
     await cancel(shop, order, accepted.requestId, mayInsist)
     const decision = await follow(shop, order, accepted, mayInsist)
     order.outcome = decision === 'again' ? 'abandoned' : decision
+  }
+
+  /** One piece of what was served, with whatever random numbers: half of the time with those that it has. */
+  const changePiece = async (source: Order): Promise<void> => {
+    const requestId = source.receipts.at(-1)?.requestId
+    if (requestId === undefined) return
+    const pieces = (await listPieces(shop, requestId, mayInsist)) ?? []
+    const index = Math.floor(random() * pieces.length)
+    const { text } = pieces[index] ?? {}
+    if (text === undefined) return
+    const order = makeChange({ order: source, requestId, index }, text, random() < 0.5 ? source.seed : source.seed + 1)
+    orders.push(order)
+    await insist(order)
   }
 
   const placeOrder = async (): Promise<void> => {
@@ -89,8 +111,9 @@ export function startCustomers({ count, random, withPoison, texts, ...place }: C
     } else if (mood < 0.3) {
       // A double click: both want the same speech, once.
       await Promise.all([insist(order), insist(order)])
-    } else if (mood < 0.45 && order.api === 'v2') await changeMind(order)
+    } else if (mood < 0.45 && (order.api === 'v2' || order.api === 'long')) await changeMind(order)
     else await insist(order)
+    if (order.api === 'long' && order.outcome === 'served') await changePiece(order)
   }
 
   // Whose worker died waits for its lease to run out; meanwhile the customer orders other things, or little would happen in a run.

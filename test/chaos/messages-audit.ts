@@ -7,13 +7,14 @@ import type { Message } from './receiver.ts'
 interface EndedJob {
   readonly id: string
   readonly state: string
+  readonly isTold: boolean
   readonly deliveries: { readonly id: string; readonly event: string; readonly state: string }[]
 }
 
-/** One sentence per violation. Every asynchronous job in the database was ordered with the URL of the receiver. */
+/** One sentence per violation. The account has no webhooks: who ordered without a URL, as pieces are ordered, is told nothing. */
 export async function auditMessages(db: Database, messages: readonly Message[]): Promise<string[]> {
   const { rows: jobs } = await sql<EndedJob>`
-    select jobs.id, jobs.state, coalesce(
+    select jobs.id, jobs.state, jobs.webhook_url is not null as "isTold", coalesce(
       json_agg(json_build_object('id', told.id, 'event', told.event, 'state', told.state)) filter (where told.id is not null), '[]'
     ) as deliveries
     from jobs left join webhook_deliveries told on told.job_id = jobs.id
@@ -22,7 +23,11 @@ export async function auditMessages(db: Database, messages: readonly Message[]):
   const [signer] = await db.selectFrom('webhook_secrets').select('secret').execute()
   const violations: string[] = []
   const known = new Set<string>()
-  for (const { id, state, deliveries } of jobs) {
+  for (const { id, state, isTold, deliveries } of jobs) {
+    if (!isTold) {
+      if (deliveries.length > 0) violations.push(`job ${id} (${state}) has a message that nobody asked for`)
+      continue
+    }
     const [delivery] = deliveries
     if (!delivery || deliveries.length > 1) {
       violations.push(`job ${id} (${state}) has ${deliveries.length} messages in place of one`)

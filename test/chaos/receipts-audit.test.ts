@@ -36,6 +36,7 @@ async function pay(
     seed: 1,
     reference: 'inline',
     receipts: [receipt],
+    sounds: [],
     toldEnds: changes.told ? [{ requestId: job.id, state: changes.told }] : [],
     outcome: 'served',
     ...changes.order,

@@ -11,11 +11,11 @@ export interface EncodedOrder {
 
 export interface References extends AsyncDisposable {
   /** The body of an order and the header that goes with it; `more` are further parameters. */
-  encode(order: Order, more?: Readonly<Record<string, string>>): EncodedOrder
+  encode(order: Order, more?: Readonly<Record<string, string | boolean>>): EncodedOrder
 }
 
 /**
- * `recording` is a file that can be cloned. It is uploaded once, and served from `host`, an address of this machine, for references by
+ * `recording` is a file that can be cloned. It is uploaded once, added as a voice once, and served from `host`, an address of this machine, for references by
  * URL.
  */
 export async function prepareReferences(
@@ -36,6 +36,7 @@ export async function prepareReferences(
     inline,
     upload: await upload(baseUrl, apiKey, inline),
     link: `${siteUrl}/me.wav`,
+    voice: await addVoice(baseUrl, apiKey, inline),
     broken: `${siteUrl}/gone.wav`,
   }
   return {
@@ -46,7 +47,7 @@ export async function prepareReferences(
       }
       const body = new FormData()
       for (const [name, value] of Object.entries({ text, seed: String(seed), output_format: format, ...more }))
-        body.set(name, value)
+        body.set(name, String(value))
       body.set('reference_audio', new Blob([Uint8Array.from(recording)], { type: 'audio/wav' }), 'me.wav')
       return { headers: {}, body }
     },
@@ -56,6 +57,17 @@ export async function prepareReferences(
       await once(site, 'close')
     },
   }
+}
+
+async function addVoice(baseUrl: string, apiKey: string, dataUri: string): Promise<string> {
+  const response = await fetch(`${baseUrl}/v1/voices`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-api-key': apiKey },
+    body: JSON.stringify({ name: 'Ada', consent: true, reference_audio: dataUri }),
+  })
+  const { reference_audio: voice } = (await response.json()) as { reference_audio?: string }
+  if (!voice) throw new Error(`The voice was answered with ${response.status}.`)
+  return voice
 }
 
 async function upload(baseUrl: string, apiKey: string, dataUri: string): Promise<string> {

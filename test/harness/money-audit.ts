@@ -58,7 +58,7 @@ const RULES = [
         or (state = 'completed' and charged_micro <> charge_micro)`,
   },
   {
-    // Whoever tells receivers takes the event out and leaves a delivery, which is the event from then on.
+    // Whoever tells receivers takes the event out and leaves a delivery, which is the event from then on, where the request has named a URL.
     rule: 'an async job that has ended has one event for its end, and one that has not has none',
     statement: sql`
       select jobs.id, state, noted.events, noted.untrue
@@ -68,7 +68,12 @@ const RULES = [
           union all select event from webhook_deliveries where job_id = jobs.id and webhook_id is null
         ) as known
       ) as noted
-      where mode = 'async' and (untrue > 0 or events <> case when state in ('queued', 'running') then 0 else 1 end)`,
+      where mode = 'async' and (untrue > 0
+        or case
+          when state in ('queued', 'running') then events > 0
+          when webhook_url is null then events > 1
+          else events <> 1
+        end)`,
   },
   {
     rule: 'the usage of an account is what was charged for its jobs that have ended',
