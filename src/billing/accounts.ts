@@ -5,6 +5,7 @@ import { isId, newId } from '../storage/ids.ts'
 import type { Database } from '../storage/postgres.ts'
 import { retryTransient } from '../storage/transient.ts'
 import { violatedConstraint } from '../storage/violations.ts'
+import { createdUs, cutPage, followPages, isBehind, type Page, type Place } from './pages.ts'
 
 export interface Balance {
   /** Sum of the ledger. It drops once per request, when the request is charged. */
@@ -59,9 +60,25 @@ export async function createAccount(
   return id
 }
 
-/** The oldest first. */
-export async function listAccounts(db: Database): Promise<Account[]> {
-  return selectAccounts(db).orderBy('created_at').orderBy('id').execute()
+export interface AccountPage {
+  readonly rows: readonly Account[]
+  /** Where the next page begins; undefined: this was the last. */
+  readonly next: Place | undefined
+}
+
+/** All of them, the oldest first. */
+export const listAccounts = (db: Database): Promise<Account[]> => followPages((page) => pageAccounts(db, page))
+
+/** The oldest first, from behind `after` on. Pages neither repeat nor leave out an account: new ones come behind the last. */
+export async function pageAccounts(db: Database, { limit, after }: Page): Promise<AccountPage> {
+  const rows = await selectAccounts(db)
+    .select(createdUs.as('createdUs'))
+    .$if(after !== undefined, (query) => (after ? query.where(isBehind(after)) : query))
+    .orderBy('created_at')
+    .orderBy('id')
+    .limit(limit + 1)
+    .execute()
+  return cutPage(rows, limit)
 }
 
 /** undefined: there is none. `lock` keeps it as it is until the end of the transaction. */

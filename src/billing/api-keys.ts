@@ -6,6 +6,7 @@ import { isId, newId } from '../storage/ids.ts'
 import type { Database } from '../storage/postgres.ts'
 import { retryTransient } from '../storage/transient.ts'
 import { violatedConstraint } from '../storage/violations.ts'
+import { createdUs, cutPage, followPages, isBehind, type Page, type Place } from './pages.ts'
 
 export interface NewApiKey {
   readonly accountId: string
@@ -109,13 +110,31 @@ export async function authenticate(db: Database, key: string): Promise<Authentic
   return { accountId, apiKeyId, rateLimitRpm: rateLimitRpm ?? undefined }
 }
 
+export interface ApiKeyPage {
+  readonly rows: readonly ApiKey[]
+  /** Where the next page begins; undefined: this was the last. */
+  readonly next: Place | undefined
+}
+
 /** All keys, or those of one account, revoked ones included, oldest first. */
-export async function listApiKeys(db: Database, accountId?: string): Promise<ApiKey[]> {
-  return selectApiKeys(db)
+export const listApiKeys = (db: Database, accountId?: string): Promise<ApiKey[]> =>
+  followPages((page) => pageApiKeys(db, accountId, page))
+
+/** The same from behind `after` on. Pages neither repeat nor leave out a key: new ones come behind the last. */
+export async function pageApiKeys(
+  db: Database,
+  accountId: string | undefined,
+  { limit, after }: Page,
+): Promise<ApiKeyPage> {
+  const rows = await selectApiKeys(db)
+    .select(createdUs.as('createdUs'))
     .$if(accountId !== undefined, (query) => query.where('account_id', '=', accountId ?? ''))
+    .$if(after !== undefined, (query) => (after ? query.where(isBehind(after)) : query))
     .orderBy('created_at')
     .orderBy('id')
+    .limit(limit + 1)
     .execute()
+  return cutPage(rows, limit)
 }
 
 /** undefined: there is none. `lock` keeps it as it is until the end of the transaction. */

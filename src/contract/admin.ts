@@ -223,8 +223,9 @@ export const keyLimitsSchema = example(
   'What is left out stays as it is.',
   { max_concurrent: 8 },
 )
+export const accountQuerySchema = example(z.object(page), 'Which accounts.', {})
 export const keyQuerySchema = example(
-  z.object({ account: id('account', 'an account').optional().describe('Id of the only account.') }),
+  z.object({ account: id('account', 'an account').optional().describe('Id of the only account.'), ...page }),
   'Whose keys.',
   {},
 )
@@ -265,18 +266,25 @@ export const ADMIN_SCHEMAS = {
   CreditChange: creditChangeSchema,
   NewApiKey: newKeySchema,
   ApiKeyLimits: keyLimitsSchema,
+  AccountQuery: accountQuerySchema,
   ApiKeyQuery: keyQuerySchema,
   JobQuery: jobQuerySchema,
   AuditQuery: auditQuerySchema,
   AdminUsageQuery: adminUsageQuerySchema,
   Account: example(account, 'An account.', EXAMPLE_ACCOUNT),
-  Accounts: example(z.object({ accounts: z.array(account) }), 'All accounts, the oldest first.', {
+  Accounts: example(z.object({ accounts: z.array(account), next }), 'A page of accounts, the oldest first.', {
     accounts: [EXAMPLE_ACCOUNT],
+    next: null,
   }),
   ApiKey: example(apiKey, 'An API key; the key itself is not kept.', EXAMPLE_KEY),
-  ApiKeys: example(z.object({ keys: z.array(apiKey) }), 'The keys, revoked ones included, the oldest first.', {
-    keys: [EXAMPLE_KEY],
-  }),
+  ApiKeys: example(
+    z.object({ keys: z.array(apiKey), next }),
+    'A page of keys, revoked ones included, the oldest first.',
+    {
+      keys: [EXAMPLE_KEY],
+      next: null,
+    },
+  ),
   MadeApiKey: example(
     apiKey.extend({ key: z.string().describe('The key itself, this once: only its hash is kept.') }),
     'The new key.',

@@ -23,14 +23,27 @@ export async function enter(candidate: string): Promise<void> {
   token.value = candidate
 }
 
-export const listAccounts = () => ask<{ accounts: AccountAnswer[] }>('accounts')
+/** All rows of a list, page after page. */
+async function askAll<Row>(path: string, rowsOf: string): Promise<Row[]> {
+  const all: Row[] = []
+  let cursor: string | null = null
+  do {
+    const query: string = cursor === null ? '' : `&cursor=${cursor}`
+    const page: Record<string, unknown> = await ask(`${path}?limit=200${query}`)
+    all.push(...(page[rowsOf] as Row[]))
+    cursor = page.next as string | null
+  } while (cursor !== null)
+  return all
+}
+
+export const listAccounts = () => askAll<AccountAnswer>('accounts', 'accounts')
 export const createAccount = (name: string, credits: number) =>
   ask<AccountAnswer>('accounts', 'POST', { name, credits })
 export const setSuspended = (id: string, suspended: boolean) =>
   ask<AccountAnswer>(`accounts/${id}`, 'PATCH', { suspended })
 export const changeCredits = (id: string, amount: number) =>
   ask<AccountAnswer>(`accounts/${id}/credits`, 'POST', { amount, note: 'from the studio' })
-export const listKeys = () => ask<{ keys: ApiKeyAnswer[] }>('keys')
+export const listKeys = () => askAll<ApiKeyAnswer>('keys', 'keys')
 export const createKey = (account: string, name: string) =>
   ask<ApiKeyAnswer & { key: string }>('keys', 'POST', { account, name })
 export const revokeKey = (id: string) => ask<ApiKeyAnswer>(`keys/${id}`, 'DELETE')

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sql } from 'kysely'
-import { authenticate } from '../../src/billing/api-keys.ts'
+import { authenticate, createApiKey } from '../../src/billing/api-keys.ts'
 import { errorBodySchema } from '../../src/contract/errors.ts'
 import type { RouteContract } from '../../src/contract/route.ts'
 import { ROUTES, type RouteName } from '../../src/contract/routes.ts'
@@ -108,7 +108,7 @@ test('an account is made, read, changed, suspended and paid for', async () => {
   assert.deepEqual([made.status, made.json.name, made.json.credits, made.json.retention], [200, name, 2.5, 'none'])
   const path = `/v1/admin/accounts/${made.json.id}`
   assert.deepEqual((await call('adminFindAccount', path)).json, made.json)
-  const listed = await call('adminListAccounts', '/v1/admin/accounts')
+  const listed = await call('adminListAccounts', '/v1/admin/accounts?limit=200')
   assert.ok(listed.json.accounts.some(({ id }: { id: string }) => id === made.json.id))
   const changed = await call('adminChangeAccount', path, { result_ttl_hours: 24, retention: 'normal' })
   assert.deepEqual([changed.json.result_ttl_hours, changed.json.retention], [24, 'normal'])
@@ -160,6 +160,44 @@ test('a key is made, works, is limited and revoked', async () => {
   assert.deepEqual(json.keys.at(-1), revoked.json)
   assert.ok(!JSON.stringify(json).includes(key))
 })
+
+test('accounts and keys are listed in pages that neither repeat nor leave out a row, made at the same moment or meanwhile', async () => {
+  const { accountId } = await makeAccount(db)
+  const adding = [1, 2, 3, 4].map((n) => createApiKey(db, { accountId, name: `key ${n}` }))
+  await Promise.all(adding)
+  const moment = new Date('2020-01-01T00:00:00Z')
+  await db.updateTable('api_keys').set({ created_at: moment }).where('account_id', '=', accountId).execute()
+  const oldest = await Promise.all([1, 2, 3].map(async () => (await makeAccount(db)).accountId))
+  await db.updateTable('accounts').set({ created_at: moment }).where('id', 'in', oldest).execute()
+
+  const keys = await followed('adminListKeys', `/v1/admin/keys?account=${accountId}&limit=2`, 'keys', async (page) => {
+    if (page === 1) await createApiKey(db, { accountId, name: 'meanwhile' })
+  })
+  assert.deepEqual([keys.length, new Set(keys).size], [6, 6])
+  const accounts = await followed('adminListAccounts', '/v1/admin/accounts?limit=2', 'accounts')
+  assert.deepEqual(accounts.slice(0, 3), [...oldest].sort())
+  const all = await db.selectFrom('accounts').select('id').execute()
+  assert.deepEqual([...accounts].sort(), all.map(({ id }) => id).sort())
+})
+
+/** Ids, page by page. */
+async function followed(
+  name: RouteName,
+  path: string,
+  rows: 'accounts' | 'keys',
+  afterPage: (page: number) => Promise<void> = async () => {},
+): Promise<string[]> {
+  const ids: string[] = []
+  let cursor: string | null = null
+  for (let page = 1; page === 1 || cursor !== null; page++) {
+    const { json } = await call(name, cursor === null ? path : `${path}&cursor=${cursor}`)
+    assert.ok(json[rows].length > 0 && json[rows].length <= 2)
+    ids.push(...json[rows].map(({ id }: { id: string }) => id))
+    cursor = json.next
+    await afterPage(page)
+  }
+  return ids
+}
 
 test('jobs are listed in pages, shown, cancelled and requeued', async () => {
   const customer = await makeAccount(db)
@@ -273,6 +311,10 @@ test('what is no id, cursor, day or number is refused or not found, never looked
     ['adminListJobs', "account=x'--", 'account'],
     ['adminListJobs', 'created_after=yesterday', 'created_after'],
     ['adminListKeys', 'account=%00', 'account'],
+    ['adminListKeys', 'limit=0', 'limit'],
+    ['adminListKeys', 'cursor=17', 'cursor'],
+    ['adminListAccounts', 'limit=many', 'limit'],
+    ['adminListAccounts', `cursor=${newId()}`, 'cursor'],
     ['adminAudit', 'cursor=-1', 'cursor'],
     ['adminAudit', 'target=1', 'target'],
     ['adminUsage', 'from=2026-02-30', 'from'],

@@ -48,7 +48,7 @@ export const accountsCommand = (): Command =>
         .action(({ json }: Printing) =>
           withDatabase(async (db) => {
             const accounts = await listAccounts(db)
-            if (json) return printJson({ accounts: accounts.map(describeAccount) })
+            if (json) return printJson({ accounts: accounts.map(describeAccount), next: null })
             console.log(accounts.length === 0 ? 'There is no account yet.' : tableOf(accounts))
           }),
         ),

@@ -54,7 +54,7 @@ export const keysCommand = (): Command =>
           withDatabase(async (db) => {
             const accountId = options.account === undefined ? undefined : await findAccount(db, options.account)
             const keys = await listApiKeys(db, accountId)
-            if (options.json) return printJson({ keys: keys.map(describeApiKey) })
+            if (options.json) return printJson({ keys: keys.map(describeApiKey), next: null })
             console.log(keys.length === 0 ? 'There is no key yet.' : tableOf(keys))
           }),
         ),

@@ -14,11 +14,13 @@ import {
 } from '../../admin/describe.ts'
 import { cancelJob, requeueJob, requireJob } from '../../admin/jobs.ts'
 import { reportUsage } from '../../admin/usage-report.ts'
-import { findAccount, listAccounts } from '../../billing/accounts.ts'
-import { listApiKeys } from '../../billing/api-keys.ts'
+import { findAccount, pageAccounts } from '../../billing/accounts.ts'
+import { pageApiKeys } from '../../billing/api-keys.ts'
+import type { Place } from '../../billing/pages.ts'
 import { microFromCredits } from '../../billing/prices.ts'
 import {
   accountChangesSchema,
+  accountQuerySchema,
   auditQuerySchema,
   creditChangeSchema,
   jobQuerySchema,
@@ -30,7 +32,7 @@ import {
 import { adminUsageQuerySchema } from '../../contract/usage.ts'
 import { AppError } from '../../errors.ts'
 import { findJob } from '../../jobs/job.ts'
-import { type JobPlace, listJobs } from '../../jobs/list.ts'
+import { listJobs } from '../../jobs/list.ts'
 import { findWorkers } from '../../jobs/workers.ts'
 import { isId } from '../../storage/ids.ts'
 import type { ParsedBody } from '../body.ts'
@@ -52,7 +54,11 @@ export function buildAdminHandlers({ db }: Services): Pick<Handlers, AdminRoute>
     }
 
   return {
-    adminListAccounts: answer(async () => ({ accounts: (await listAccounts(db)).map(describeAccount) })),
+    adminListAccounts: answer(async (request) => {
+      const { limit, cursor } = validate(accountQuerySchema, request.query)
+      const { rows, next } = await pageAccounts(db, { limit, after: readPlace(cursor) })
+      return { accounts: rows.map(describeAccount), next: writePlace(next) }
+    }),
     adminCreateAccount: answer(async (request) => {
       const { name, credits, retention, result_ttl_hours: resultTtlHours } = readBody(newAccountSchema, request)
       const creditsMicro = microFromCredits(credits)
@@ -78,8 +84,9 @@ export function buildAdminHandlers({ db }: Services): Pick<Handlers, AdminRoute>
     }),
 
     adminListKeys: answer(async (request) => {
-      const { account } = validate(keyQuerySchema, request.query)
-      return { keys: (await listApiKeys(db, account)).map(describeApiKey) }
+      const { account, limit, cursor } = validate(keyQuerySchema, request.query)
+      const { rows, next } = await pageApiKeys(db, account, { limit, after: readPlace(cursor) })
+      return { keys: rows.map(describeApiKey), next: writePlace(next) }
     }),
     adminCreateKey: answer(async (request) => {
       const body = readBody(newKeySchema, request)
@@ -112,9 +119,9 @@ export function buildAdminHandlers({ db }: Services): Pick<Handlers, AdminRoute>
           createdAfter: query.created_after === undefined ? undefined : new Date(query.created_after),
           createdBefore: query.created_before === undefined ? undefined : new Date(query.created_before),
         },
-        { limit: query.limit, after: query.cursor === undefined ? undefined : readJobPlace(query.cursor) },
+        { limit: query.limit, after: readPlace(query.cursor) },
       )
-      return { jobs: jobs.map(describeJob), next: next ? `${next.createdUs}-${next.id}` : null }
+      return { jobs: jobs.map(describeJob), next: writePlace(next) }
     }),
     adminFindJob: answer(async (request) => {
       const job = await requireJob(db, jobIdOf(request))
@@ -156,11 +163,15 @@ function keyIdOf(request: FastifyRequest): string {
 /** With the dashes of a UUID too, as callers may have it. */
 const jobIdOf = (request: FastifyRequest): string => readRequestId(idOf(request)) ?? ''
 
-function readJobPlace(cursor: string): JobPlace {
+/** Where accounts, keys and jobs go on. */
+function readPlace(cursor: string | undefined): Place | undefined {
+  if (cursor === undefined) return undefined
   const match = /^(\d{1,16})-([0-9a-f]{32})$/.exec(cursor)
   if (!match?.[1] || !match[2]) throw wrongCursor()
   return { createdUs: Number(match[1]), id: match[2] }
 }
+
+const writePlace = (next: Place | undefined): string | null => (next ? `${next.createdUs}-${next.id}` : null)
 
 function readAuditPlace(cursor: string): number {
   if (!/^\d{1,15}$/.test(cursor)) throw wrongCursor()

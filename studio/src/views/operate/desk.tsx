@@ -18,7 +18,7 @@ export function Desk(): JSX.Element {
   const [state, setState] = useState('')
   const load = useCallback(async () => {
     try {
-      const [{ accounts }, { keys }, { jobs }, { workers }] = await Promise.all([
+      const [accounts, keys, { jobs }, { workers }] = await Promise.all([
         operator.listAccounts(),
         operator.listKeys(),
         operator.listJobs(state),

@@ -1,0 +1,50 @@
+// Lists from the oldest row to the newest, page by page. Knows no table: each has a created_at and an id.
+import { sql } from 'kysely'
+
+/** The place of a row in such a list: microseconds since 1970, and its id. */
+export interface Place {
+  readonly createdUs: number
+  readonly id: string
+}
+
+export interface Page {
+  /** Rows at most. */
+  readonly limit: number
+  /** The last row of the page before. */
+  readonly after?: Place | undefined
+}
+
+/** To be selected with the rows, as `createdUs`. Dates of JavaScript have milliseconds alone, and would repeat rows. */
+export const createdUs = sql<number>`(extract(epoch from created_at) * 1000000)::bigint`
+
+export const isBehind = ({ createdUs, id }: Place) =>
+  sql<boolean>`(created_at, id) > (timestamptz 'epoch' + ${createdUs}::float8 * interval '1 microsecond', ${id})`
+
+/** Of `limit + 1` rows asked for: those of the page, and where the next one begins; undefined: this was the last. */
+export function cutPage<Row extends Place>(
+  rows: readonly Row[],
+  limit: number,
+): { readonly rows: Omit<Row, 'createdUs'>[]; readonly next: Place | undefined } {
+  const shown = rows.slice(0, limit)
+  const last = rows.length > limit ? shown.at(-1) : undefined
+  return {
+    rows: shown.map(({ createdUs: _, ...row }) => row),
+    next: last && { createdUs: last.createdUs, id: last.id },
+  }
+}
+
+// What is read of the database at a time by whoever wants all.
+const ROWS_AT_A_TIME = 1000
+
+/** All rows, page after page. */
+export async function followPages<Row>(
+  read: (page: Page) => Promise<{ readonly rows: readonly Row[]; readonly next: Place | undefined }>,
+): Promise<Row[]> {
+  const all: Row[] = []
+  for (let after: Place | undefined; ; ) {
+    const { rows, next } = await read({ limit: ROWS_AT_A_TIME, after })
+    all.push(...rows)
+    if (!next) return all
+    after = next
+  }
+}
