@@ -2,7 +2,7 @@
 // `node build/test/run.js [part of a path…]` runs the files whose path contains one of the parts. What tests leave behind fails the run.
 import { setMaxListeners } from 'node:events'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import os from 'node:os'
+import os, { availableParallelism } from 'node:os'
 import path from 'node:path'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
@@ -19,9 +19,9 @@ import {
 import { findSecondDatabase } from './harness/second-database.ts'
 import { findStrayProcesses } from './harness/strays.ts'
 
-const CONCURRENCY = 2
-// The longest file, the kill loop, takes about a minute; a file that hangs must not take the whole run with it.
-const FILE_TIMEOUT_MS = 5 * 60_000
+const CONCURRENCY = availableParallelism() + 1 // tests of processes mostly wait for them
+// The longest files take two minutes, and five on a busy machine; a file that hangs must not take the whole run with it.
+const FILE_TIMEOUT_MS = 10 * 60_000
 
 interface Tally {
   passed: number
