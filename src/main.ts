@@ -4,7 +4,6 @@ import type { AddressInfo } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { sql } from 'kysely'
 import { bootstrapAccount } from './billing/bootstrap.ts'
 import { microFromCredits } from './billing/prices.ts'
 import { type Config, version } from './config.ts'
@@ -21,7 +20,7 @@ import { type JobSignals, openJobSignals } from './jobs/signals.ts'
 import { forgetInput } from './jobs/sweep.ts'
 import { startSweeper } from './jobs/sweeper.ts'
 import { startWorker } from './jobs/worker.ts'
-import { findWorkers } from './jobs/workers.ts'
+import { findWorkers, type SeenWorker } from './jobs/workers.ts'
 import type { Log } from './log.ts'
 import { createMetrics, type Metrics, watchQueue, watchWorker } from './metrics.ts'
 import type { Blobs } from './storage/blobs.ts'
@@ -257,19 +256,13 @@ function openHealth(db: Database): Health & { drain(): void } {
   return {
     draining: draining.signal,
     drain: () => draining.abort(),
-    databaseAnswers: () => databaseAnswers(db),
+    findWorkers: () => findLivingWorkers(db),
   }
 }
 
-/** Never rejects. */
-const databaseAnswers = (db: Database): Promise<boolean> =>
-  Promise.race([
-    sql`select 1`.execute(db).then(
-      () => true,
-      () => false,
-    ),
-    delay(READY_CHECK_TIMEOUT_MS, false, { ref: false }),
-  ])
+/** Never rejects; undefined: the database does not answer in time. */
+const findLivingWorkers = (db: Database): Promise<readonly SeenWorker[] | undefined> =>
+  Promise.race([findWorkers(db).catch(() => undefined), delay(READY_CHECK_TIMEOUT_MS, undefined, { ref: false })])
 
 function urlOf({ address, port }: AddressInfo): string {
   const host =

@@ -45,6 +45,17 @@ const healthSchema = z
   .object({ status: z.string() })
   .meta({ description: 'The answer to a probe.', examples: [{ status: 'ok' }] })
 
+const readinessSchema = z
+  .object({
+    status: z.literal('ready'),
+    workers: z
+      .number()
+      .describe('Workers seen within the last 30 seconds, on whatever machine. None: requests wait for one.'),
+    models: z.array(z.string()).describe('What they speak with.'),
+  })
+  .meta({ description: 'Ready for requests.', examples: [{ status: 'ready', workers: 2, models: ['turbo'] }] })
+export type Readiness = z.output<typeof readinessSchema>
+
 export const SCHEMAS = {
   SpeechRequest: syncSpeechSchema,
   AsyncSpeechRequest: asyncSpeechSchema,
@@ -77,6 +88,7 @@ export const SCHEMAS = {
   Delivery: deliverySchema,
   DeliveryList: deliveryListSchema,
   Health: healthSchema,
+  Readiness: readinessSchema,
   StudioFacts: studioFactsSchema,
   StudioSignIn: studioSignInSchema,
   UsageQuery: usageQuerySchema,

@@ -69,9 +69,11 @@ export const SERVICE_ROUTES = {
     method: 'GET',
     path: '/readyz',
     summary: 'Should it get requests?',
+    description:
+      'Yes, unless the database does not answer or it is stopping. Without a worker too: requests wait for one, and bring one up where workers are scaled by the queue.',
     curl: `curl "$BASE/readyz"`,
     access: 'anyone',
-    responses: { 200: { description: 'Yes.', json: ['Health'] } },
+    responses: { 200: { description: 'Yes.', json: ['Readiness'] } },
     errors: ['unavailable'],
   },
   metrics: {

@@ -1,6 +1,7 @@
 // What the HTTP room is given to work with. main.ts builds it; tests build it over a scratch database.
 import type { Config } from '../config.ts'
 import type { JobSignals } from '../jobs/signals.ts'
+import type { SeenWorker } from '../jobs/workers.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Blobs } from '../storage/blobs.ts'
@@ -15,8 +16,8 @@ export interface Health {
    * what is in flight is finished.
    */
   readonly draining: AbortSignal
-  /** Never rejects; false also when the answer takes too long. */
-  databaseAnswers(): Promise<boolean>
+  /** The workers that live. Never rejects; undefined: the database does not answer, or takes too long. */
+  findWorkers(): Promise<readonly Pick<SeenWorker, 'model'>[] | undefined>
 }
 
 export interface Services {

@@ -26,7 +26,7 @@ test('the process is alive, whatever else is not', async () => {
 })
 
 test('ready is 503 as long as the database does not answer', async () => {
-  assert.deepEqual((await app.inject('/readyz')).json(), { status: 'ready' })
+  assert.equal((await app.inject('/readyz')).json().status, 'ready')
   health.databaseIsUp = false
   const response = await app.inject('/readyz')
   health.databaseIsUp = true

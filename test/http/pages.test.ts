@@ -13,7 +13,9 @@ import { ROUTES } from '../../src/contract/routes.ts'
 import { ERROR_CODES } from '../../src/errors.ts'
 import { addDeadJob, makeAccount } from '../harness/accounts.ts'
 import { speechLike } from '../harness/signals.ts'
+import { asyncCalls } from './async-calls.ts'
 import { buildScratchApp, openScratchApp, VALID } from './scratch-app.ts'
+import { piecesText } from './streaming.ts'
 
 const scratch = await openScratchApp({ PUBLIC_URL: '', ADMIN_TOKEN: 'let-me-in' })
 const { app } = scratch
@@ -83,6 +85,9 @@ test('every command of the documentation works as it stands', async (t) => {
   await app.listen({ port: 0, host: '127.0.0.1' })
   const BASE = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`
   const made = await scratch.speak(VALID, { accept: 'application/json', host: new URL(BASE).host })
+  const { submitOk, reaches } = asyncCalls(scratch)
+  const long = await submitOk({ ...VALID, text: piecesText(4) })
+  await reaches(long.request_id, 'COMPLETED')
   const customer = await makeAccount(scratch.db)
   const environment: Record<string, string> = {
     PATH: process.env.PATH ?? '',
@@ -97,9 +102,12 @@ test('every command of the documentation works as it stands', async (t) => {
   for (const [name, route] of Object.entries<RouteContract>(ROUTES)) {
     if (route.undocumented) continue
     assert.ok(route.curl, `${name} has a command`)
+    if (name === 'listPieces') environment.REQUEST_ID = long.request_id
     if (name === 'adminRequeueJob') environment.REQUEST_ID = await addDeadJob(scratch.db, customer)
     const command = `${route.curl} --fail --silent --show-error`
     const { stdout } = await run('sh', ['-c', command], { cwd: folder, env: environment, encoding: 'utf8' })
+    if (name === 'listPieces')
+      environment.PIECE = JSON.parse(stdout).pieces[0].audio_url.replace(/^https?:\/\/[^/]+/, BASE)
     if (name === 'upload') environment.UPLOAD = JSON.parse(stdout).file_urls[0]
     if (name === 'createVoice') environment.VOICE_ID = JSON.parse(stdout).id
     if (name === 'createWebhook') environment.WEBHOOK_ID = JSON.parse(stdout).id

@@ -7,10 +7,12 @@ import { after } from 'node:test'
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import { findBalance } from '../../src/billing/accounts.ts'
 import { readConfig, type SettingName } from '../../src/config.ts'
-import type { Piece } from '../../src/engine/engine.ts'
+import type { Engine, Piece } from '../../src/engine/engine.ts'
 import { invariant } from '../../src/errors.ts'
 import { buildApp } from '../../src/http/app.ts'
 import { forgetInput } from '../../src/jobs/sweep.ts'
+import { startWorker, type Worker } from '../../src/jobs/worker.ts'
+import { findWorkers } from '../../src/jobs/workers.ts'
 import type { Log } from '../../src/log.ts'
 import { createMetrics } from '../../src/metrics.ts'
 import { createFetcher } from '../../src/outbound/guarded-fetch.ts'
@@ -51,6 +53,8 @@ export interface ScratchApp {
   readonly engine: { beforeChunk: (piece: Piece, chunk: number, signal: AbortSignal) => Promise<void> | void }
   /** What synthesis was asked for, in order. */
   readonly asked: SpeechRequest[]
+  /** Another worker on the same database, of one place, with an engine of its own. */
+  startWorker(engine: Engine): Worker
   balanceMicro(): Promise<number | undefined>
   heldMicro(): Promise<number | undefined>
   speak(body: unknown, headers?: Record<string, string>): Promise<LightMyRequestResponse>
@@ -145,7 +149,7 @@ export async function buildScratchApp(
       get draining() {
         return draining.signal
       },
-      databaseAnswers: async () => health.databaseIsUp,
+      findWorkers: async () => (health.databaseIsUp ? findWorkers(db) : undefined),
     },
   })
   await app.ready()
@@ -163,6 +167,24 @@ export async function buildScratchApp(
     health,
     engine: hooks,
     asked,
+    startWorker: (ownEngine) =>
+      startWorker({
+        db,
+        signals: worker.signals,
+        slots: 1,
+        describe: { host: 'second', model: 'preview', version: '0' },
+        task: createTask({
+          db,
+          blobs,
+          engine: ownEngine,
+          isEngineWarm: () => true,
+          voices,
+          provenanceSecret,
+          metrics,
+          log,
+        }),
+        log,
+      }),
     balanceMicro: async () => (await findBalance(db, account.accountId))?.balanceMicro,
     heldMicro: async () => (await findBalance(db, account.accountId))?.heldMicro,
     speak: (body, headers = {}) =>

@@ -2,6 +2,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { Config } from '../../config.ts'
 import { KNOWN_TEXTS } from '../../contract/errors.ts'
+import type { Readiness } from '../../contract/schemas.ts'
 import { AppError } from '../../errors.ts'
 import { carriesAdminToken } from '../admin-token.ts'
 import { isLocalCaller } from '../local-caller.ts'
@@ -14,9 +15,12 @@ export function alive(): Handler {
 
 export function ready({ health }: Pick<Services, 'health'>): Handler {
   return async (_, reply) => {
-    if (health.draining.aborted || !(await health.databaseAnswers()))
-      throw new AppError('unavailable', KNOWN_TEXTS.unavailable)
-    return reply.header('cache-control', 'no-store').send({ status: 'ready' })
+    const workers = health.draining.aborted ? undefined : await health.findWorkers()
+    if (!workers) throw new AppError('unavailable', KNOWN_TEXTS.unavailable)
+    // None is no reason to be sent nothing: a request that waits is what brings one up.
+    const models = [...new Set(workers.map(({ model }) => model))].sort()
+    const answer: Readiness = { status: 'ready', workers: workers.length, models }
+    return reply.header('cache-control', 'no-store').send(answer)
   }
 }
 
