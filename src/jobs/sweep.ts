@@ -84,9 +84,9 @@ export async function removeExpired(db: Database, blobs: Blobs): Promise<number>
       ), pieces as (
         delete from job_pieces using expired where job_id = expired.id returning job_id, blob_key
       ), gone as (
-        delete from jobs using expired where jobs.id = expired.id returning jobs.id, output_blob_key, voice_blob_key
+        delete from jobs using expired where jobs.id = expired.id returning jobs.id, input_blob_key, output_blob_key, voice_blob_key
       )
-      select array[output_blob_key, voice_blob_key] || array(select blob_key from pieces where job_id = gone.id) as "blobKeys"
+      select array[input_blob_key, output_blob_key, voice_blob_key] || array(select blob_key from pieces where job_id = gone.id) as "blobKeys"
       from gone
     `.execute(db)
     removed = rows.length

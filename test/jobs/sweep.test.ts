@@ -7,11 +7,11 @@ import { sql } from 'kysely'
 import { findBalance } from '../../src/billing/accounts.ts'
 import { completeJob } from '../../src/jobs/finish.ts'
 import { findJob } from '../../src/jobs/job.ts'
-import { removeExpired, removeOrphanBlobs, requeueAbandonedJobs } from '../../src/jobs/sweep.ts'
+import { removeExpired, removeInputs, removeOrphanBlobs, requeueAbandonedJobs } from '../../src/jobs/sweep.ts'
 import { startSweeper } from '../../src/jobs/sweeper.ts'
 import { createFileBlobs } from '../../src/storage/file-blobs.ts'
 import { createUpload, findUpload } from '../../src/storage/uploads.ts'
-import { makeAccount, makeJob, makeOutput, type TestAccount } from '../harness/accounts.ts'
+import { addDeadJob, makeAccount, makeJob, makeOutput, type TestAccount } from '../harness/accounts.ts'
 import { openTestDatabase, quietLog } from '../harness/database.ts'
 import { startJob } from '../harness/running-job.ts'
 import { makeTemporaryFolder } from '../harness/temporary-folder.ts'
@@ -44,6 +44,18 @@ test('an expired job goes with its output; its charge stays, and so do younger j
   assert.equal(await blobs.read(old.blobKey), undefined)
   assert.ok(await blobs.read(young.blobKey))
   assert.equal((await findBalance(db, account.accountId))?.balanceMicro, 1000_000 - 200)
+})
+
+test('the recording of a dead job goes with it, and not before', async () => {
+  const id = await addDeadJob(db, await makeAccount(db))
+  await blobs.put('inputs/00/dead', Buffer.from('recording'))
+  await sql`update jobs set input_blob_key = 'inputs/00/dead' where id = ${id}`.execute(db)
+  await removeInputs(db, blobs)
+  await removeExpired(db, blobs)
+  assert.ok(await blobs.read('inputs/00/dead'))
+  await expire(id)
+  assert.equal(await removeExpired(db, blobs), 1)
+  assert.equal(await blobs.read('inputs/00/dead'), undefined)
 })
 
 test('a running job stays, however old it is', async () => {
