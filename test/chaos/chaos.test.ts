@@ -16,6 +16,8 @@ test('kills of gateways, workers, engines and the database under paying customer
   const report = await runChaos(options, (line) => t.diagnostic(line))
   t.diagnostic(JSON.stringify(report))
   assert.deepEqual(report.violations, [])
-  const served = (report.orders['v1 served'] ?? 0) + (report.orders['v2 served'] ?? 0)
-  assert.ok(served >= 1, 'nothing was served')
+  assert.ok(
+    Object.keys(report.orders).some((kind) => kind.endsWith(' served')),
+    'nothing was served',
+  )
 })
