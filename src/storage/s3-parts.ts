@@ -31,7 +31,7 @@ export async function putInParts(
     await upload.put(1, withHead(first.value, next.value))
     await upload.complete()
   } catch (error) {
-    // Parts of an upload that is never completed stay until the bucket's own rule removes them: deploy/README.md.
+    // Parts of an upload that is never completed stay until the bucket's own rule removes them: docs/operations.md.
     await upload.abort().catch(() => {})
     throw error
   }
