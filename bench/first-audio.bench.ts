@@ -1,5 +1,5 @@
 // How long a caller waits for the first sound, and for the last: texts of 300 and 3,000 characters, whole and streamed, measured by a client of a
-// server in a process of its own. `node build/bench/first-audio.bench.js [--rounds 5] [--model turbo --model-dir DIR]`: the preview, or a model that
+// server in a process of its own. `node build/bench/first-audio.bench.js [--rounds 5] [--characters 300] [--model turbo --model-dir DIR]`: the preview, or a model that
 // is compiled in DIR (bench/README.md says how one is made). The last line is the result as JSON.
 import { once } from 'node:events'
 import { readFile, rm } from 'node:fs/promises'
@@ -19,7 +19,6 @@ const SENTENCES = [
   'She asked whether anyone had seen the keys that morning, and nobody answered.',
   'It was dark, the lamps were burning low, and the road went on for miles.',
 ]
-const CHARACTERS = [300, 3000]
 const WAYS = ['whole', 'stream'] as const
 
 interface Wait {
@@ -31,6 +30,7 @@ interface Wait {
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '5' },
+    characters: { type: 'string', multiple: true, default: ['300', '3000'] },
     model: { type: 'string', default: 'preview' },
     'model-dir': { type: 'string' },
   },
@@ -49,7 +49,9 @@ async function measure(rounds: number) {
   const reference = `data:audio/wav;base64,${(await readFile(BUNDLED_VOICE_FILE)).toString('base64')}`
   const ask = (characters: number, way: (typeof WAYS)[number]) => speak(server.url, reference, textOf(characters), way)
   await ask(50, 'whole') // the engine is started and the voice known from here on
-  const cases = CHARACTERS.flatMap((characters) => WAYS.map((way) => ({ characters, way, waits: [] as Wait[] })))
+  const cases = values.characters
+    .map(Number)
+    .flatMap((characters) => WAYS.map((way) => ({ characters, way, waits: [] as Wait[] })))
   // Interleaved, so that a noisy minute of the machine falls on all of them.
   for (let round = 0; round < rounds; round++) {
     for (const { characters, way, waits } of cases) waits.push(await ask(characters, way))
