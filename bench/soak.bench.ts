@@ -15,15 +15,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { sql } from 'kysely'
 import { packageRoot } from '../src/config.ts'
-import { startEmbeddedPostgres } from '../src/storage/embedded-postgres.ts'
 import { createFileBlobs } from '../src/storage/file-blobs.ts'
-import { type Database, openDatabase } from '../src/storage/postgres.ts'
+import type { Database } from '../src/storage/postgres.ts'
 import { childrenOf } from '../test/chaos/processes.ts'
 import { makeAccount } from '../test/harness/accounts.ts'
 import { auditMoney } from '../test/harness/money-audit.ts'
 import { freePort } from '../test/harness/ports.ts'
-import { quietLog } from '../test/harness/quiet-log.ts'
 import { makeTemporaryFolder } from '../test/harness/temporary-folder.ts'
+import { joinDatabase } from './join-database.ts'
 import { describeMachine } from './machine.ts'
 import { lowestOfEachMinute, type Reading, slopeOf } from './slope.ts'
 import { type ClientsResult, createClients } from './soak-clients.ts'
@@ -51,7 +50,7 @@ const say = (line: string) => console.log(`${elapsed().toFixed(0).padStart(5)} s
 async function soak(): Promise<boolean> {
   const server = await startServer()
   try {
-    await using database = await joinDatabase()
+    await using database = await joinDatabase(dataDir)
     await using receiver = await startReceiver()
     const { db } = database
     const accounts = await Promise.all(Array.from({ length: ACCOUNTS }, () => makeAccount(db, 1e12)))
@@ -292,17 +291,6 @@ async function startReceiver() {
       await once(server, 'close')
     },
   }
-}
-
-/** A second user of the server's own database. */
-async function joinDatabase() {
-  const postgres = await startEmbeddedPostgres(dataDir, quietLog)
-  const db = openDatabase(postgres.connection, { poolSize: 2 })
-  const close = async () => {
-    await db.destroy()
-    await postgres.stop()
-  }
-  return { db, [Symbol.asyncDispose]: close }
 }
 
 const quantile = (ascending: readonly number[], share: number) =>

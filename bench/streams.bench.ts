@@ -10,16 +10,15 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { sql } from 'kysely'
-import { startEmbeddedPostgres } from '../src/storage/embedded-postgres.ts'
 import { createFileBlobs } from '../src/storage/file-blobs.ts'
-import { type Database, openDatabase } from '../src/storage/postgres.ts'
+import type { Database } from '../src/storage/postgres.ts'
 import { makeAccount } from '../test/harness/accounts.ts'
 import { auditMoney } from '../test/harness/money-audit.ts'
-import { quietLog } from '../test/harness/quiet-log.ts'
 import { seededRandom } from '../test/harness/signals.ts'
 import { type HeldStream, openStreamBy, WAYS } from '../test/harness/stream-clients.ts'
 import { makeTemporaryFolder } from '../test/harness/temporary-folder.ts'
 import { piecesText } from '../test/http/streaming.ts'
+import { joinDatabase } from './join-database.ts'
 import { describeMachine } from './machine.ts'
 import type { Order, ServerReading } from './streams-server.ts'
 
@@ -54,7 +53,7 @@ try {
 
 async function measure() {
   await using server = await startServer()
-  await using joined = await joinDatabase()
+  await using joined = await joinDatabase(dataDir)
   const { db } = joined
   const accounts = await Promise.all(Array.from({ length: 8 }, () => makeAccount(db, 1e12)))
   const keys = accounts.map(({ key }) => key)
@@ -191,15 +190,4 @@ async function startServer() {
     read: async () => (await order('read')) as ServerReading,
     [Symbol.asyncDispose]: stop,
   }
-}
-
-/** A second user of the server's own database. */
-async function joinDatabase() {
-  const postgres = await startEmbeddedPostgres(dataDir, quietLog)
-  const db = openDatabase(postgres.connection, { poolSize: 2 })
-  const close = async () => {
-    await db.destroy()
-    await postgres.stop()
-  }
-  return { db, [Symbol.asyncDispose]: close }
 }
