@@ -72,7 +72,11 @@ test('a stream that broke, and the whole one that came after it, are in order', 
 
 const OTHER = Buffer.from(FILE).fill(7, FILE.length - 100)
 const FAULTS: [string, RegExp, (completed: string, failed: string) => Sound[]][] = [
-  ['a broken stream that looked complete', /looked complete and is failed/, (_, id) => [sound(id, Buffer.alloc(0), true)]],
+  [
+    'a broken stream that looked complete',
+    /looked complete and is failed/,
+    (_, id) => [sound(id, Buffer.alloc(0), true)],
+  ],
   ['sound that nobody paid for', /beyond what was paid for: 4300 of 2400/, (_, id) => [sound(id, BROKEN, false)]],
   ['a stream that is not its file', /not those of its file/, (id) => [sound(id, OTHER, true)]],
   ['a stream of no job', /is of no job/, () => [sound(newId(), FILE, false)]],
@@ -84,7 +88,9 @@ const FAULTS: [string, RegExp, (completed: string, failed: string) => Sound[]][]
 ]
 for (const [fault, message, make] of FAULTS) {
   test(`the audit finds ${fault}`, async () => {
-    const violations = await auditStreams(db, blobs, [order(...make(await stream('completed'), await stream('failed')))])
+    const violations = await auditStreams(db, blobs, [
+      order(...make(await stream('completed'), await stream('failed'))),
+    ])
     assert.equal(violations.length, 1, violations.join('\n'))
     assert.match(violations[0] ?? '', message)
   })
