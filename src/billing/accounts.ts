@@ -2,10 +2,10 @@
 import { sql } from 'kysely'
 import { AppError, invariant } from '../errors.ts'
 import { isId, newId } from '../storage/ids.ts'
+import { createdUs, cutPage, followPages, isNewer, type Page, type Place } from '../storage/pages.ts'
 import type { Database } from '../storage/postgres.ts'
 import { retryTransient } from '../storage/transient.ts'
 import { violatedConstraint } from '../storage/violations.ts'
-import { createdUs, cutPage, followPages, isBehind, type Page, type Place } from './pages.ts'
 
 export interface Balance {
   /** Sum of the ledger. It drops once per request, when the request is charged. */
@@ -73,7 +73,7 @@ export const listAccounts = (db: Database): Promise<Account[]> => followPages((p
 export async function pageAccounts(db: Database, { limit, after }: Page): Promise<AccountPage> {
   const rows = await selectAccounts(db)
     .select(createdUs.as('createdUs'))
-    .$if(after !== undefined, (query) => (after ? query.where(isBehind(after)) : query))
+    .$if(after !== undefined, (query) => (after ? query.where(isNewer(after)) : query))
     .orderBy('created_at')
     .orderBy('id')
     .limit(limit + 1)

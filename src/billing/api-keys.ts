@@ -3,10 +3,10 @@ import { createHash } from 'node:crypto'
 import { sql } from 'kysely'
 import { AppError } from '../errors.ts'
 import { isId, newId } from '../storage/ids.ts'
+import { createdUs, cutPage, followPages, isNewer, type Page, type Place } from '../storage/pages.ts'
 import type { Database } from '../storage/postgres.ts'
 import { retryTransient } from '../storage/transient.ts'
 import { violatedConstraint } from '../storage/violations.ts'
-import { createdUs, cutPage, followPages, isBehind, type Page, type Place } from './pages.ts'
 
 export interface NewApiKey {
   readonly accountId: string
@@ -129,7 +129,7 @@ export async function pageApiKeys(
   const rows = await selectApiKeys(db)
     .select(createdUs.as('createdUs'))
     .$if(accountId !== undefined, (query) => query.where('account_id', '=', accountId ?? ''))
-    .$if(after !== undefined, (query) => (after ? query.where(isBehind(after)) : query))
+    .$if(after !== undefined, (query) => (after ? query.where(isNewer(after)) : query))
     .orderBy('created_at')
     .orderBy('id')
     .limit(limit + 1)

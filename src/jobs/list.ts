@@ -1,5 +1,6 @@
 // The jobs of all accounts for whoever runs the server, newest first, page by page. What was asked for is not in a list.
 import { sql } from 'kysely'
+import { createdUs, cutPage, isOlder, type Page, type Place } from '../storage/pages.ts'
 import type { Database } from '../storage/postgres.ts'
 import type { JobMode, Retention } from './job.ts'
 import { isDead } from './requeue.ts'
@@ -42,27 +43,17 @@ export interface JobSummary {
   readonly expiresAt: Date
 }
 
-/** The place of a job in the order of the list: microseconds since 1970, and its id. */
-export interface JobPlace {
-  readonly createdUs: number
-  readonly id: string
-}
-
 export interface JobPage {
   readonly jobs: readonly JobSummary[]
   /** Where the next page begins; undefined: this was the last. */
-  readonly next: JobPlace | undefined
+  readonly next: Place | undefined
 }
 
 /**
  * Those that fit `filter`, from behind `after` on. Pages neither repeat nor leave out a job, whatever is added meanwhile: new jobs come
  * before the first page.
  */
-export async function listJobs(
-  db: Database,
-  filter: JobFilter,
-  page: { readonly limit: number; readonly after?: JobPlace | undefined },
-): Promise<JobPage> {
+export async function listJobs(db: Database, filter: JobFilter, page: Page): Promise<JobPage> {
   const { state, mode, accountId, id, createdAfter, createdBefore } = filter
   const conditions = [
     ...(state === 'dead' ? [isDead] : state === undefined ? [] : [sql`state = ${state}`]),
@@ -71,11 +62,7 @@ export async function listJobs(
     ...(id === undefined ? [] : [sql`id = ${id}`]),
     ...(createdAfter === undefined ? [] : [sql`created_at > ${createdAfter}`]),
     ...(createdBefore === undefined ? [] : [sql`created_at < ${createdBefore}`]),
-    ...(page.after === undefined
-      ? []
-      : [
-          sql`(created_at, id) < (timestamptz 'epoch' + ${page.after.createdUs}::float8 * interval '1 microsecond', ${page.after.id})`,
-        ]),
+    ...(page.after === undefined ? [] : [isOlder(page.after)]),
   ]
   const { rows } = await sql<JobSummary & { createdUs: number }>`
     select
@@ -83,16 +70,12 @@ export async function listJobs(
       attempts, max_attempts as "maxAttempts", cancel_requested as "cancelRequested", model, worker_id as "workerId",
       hold_micro as "holdMicro", charged_micro as "chargedMicro", output_audio_seconds as "audioSeconds",
       error_code as "errorCode", error_message as "errorMessage", created_at as "createdAt", started_at as "startedAt",
-      finished_at as "finishedAt", expires_at as "expiresAt", (extract(epoch from created_at) * 1000000)::bigint as "createdUs"
+      finished_at as "finishedAt", expires_at as "expiresAt", ${createdUs} as "createdUs"
     from jobs
     where ${conditions.length === 0 ? sql`true` : sql.join(conditions, sql` and `)}
     order by created_at desc, id desc
     limit ${page.limit + 1}
   `.execute(db)
-  const shown = rows.slice(0, page.limit)
-  const last = rows.length > page.limit ? shown.at(-1) : undefined
-  return {
-    jobs: shown.map(({ createdUs: _, ...job }) => job),
-    next: last && { createdUs: last.createdUs, id: last.id },
-  }
+  const { rows: jobs, next } = cutPage(rows, page.limit)
+  return { jobs, next }
 }

@@ -1,4 +1,4 @@
-// Lists from the oldest row to the newest, page by page. Knows no table: each has a created_at and an id.
+// Lists by age, page by page. Knows no table: each has a created_at and an id.
 import { sql } from 'kysely'
 
 /** The place of a row in such a list: microseconds since 1970, and its id. */
@@ -17,8 +17,14 @@ export interface Page {
 /** To be selected with the rows, as `createdUs`. Dates of JavaScript have milliseconds alone, and would repeat rows. */
 export const createdUs = sql<number>`(extract(epoch from created_at) * 1000000)::bigint`
 
-export const isBehind = ({ createdUs, id }: Place) =>
-  sql<boolean>`(created_at, id) > (timestamptz 'epoch' + ${createdUs}::float8 * interval '1 microsecond', ${id})`
+const place = ({ createdUs, id }: Place) =>
+  sql`(timestamptz 'epoch' + ${createdUs}::float8 * interval '1 microsecond', ${id})`
+
+/** The rows behind a place in a list from the oldest to the newest. */
+export const isNewer = (than: Place) => sql<boolean>`(created_at, id) > ${place(than)}`
+
+/** The same in a list from the newest to the oldest. */
+export const isOlder = (than: Place) => sql<boolean>`(created_at, id) < ${place(than)}`
 
 /** Of `limit + 1` rows asked for: those of the page, and where the next one begins; undefined: this was the last. */
 export function cutPage<Row extends Place>(

@@ -9,13 +9,14 @@ import { cancelJob } from '../../src/jobs/cancel.ts'
 import { claimJobs } from '../../src/jobs/claim.ts'
 import { completeJob, failJob } from '../../src/jobs/finish.ts'
 import { releaseJob } from '../../src/jobs/lease.ts'
-import { type JobFilter, type JobPlace, listJobs } from '../../src/jobs/list.ts'
+import { type JobFilter, listJobs } from '../../src/jobs/list.ts'
 import { requeueJob } from '../../src/jobs/requeue.ts'
 import { submitJob } from '../../src/jobs/submit.ts'
 import { removeInputs } from '../../src/jobs/sweep.ts'
 import { findUsage } from '../../src/jobs/usage.ts'
 import { createFileBlobs } from '../../src/storage/file-blobs.ts'
 import { newId } from '../../src/storage/ids.ts'
+import type { Place } from '../../src/storage/pages.ts'
 import { makeAccount, makeOutput, makeQueuedJob, type TestAccount } from '../harness/accounts.ts'
 import { openTestDatabase } from '../harness/database.ts'
 import { auditMoney } from '../harness/money-audit.ts'
@@ -53,7 +54,7 @@ async function complete(id: string, chargeMicro: number): Promise<void> {
 
 async function listAll(filter: JobFilter, limit: number, between: () => Promise<unknown> = async () => {}) {
   const ids: string[] = []
-  for (let place: JobPlace | undefined, isFirst = true; isFirst || place; isFirst = false) {
+  for (let place: Place | undefined, isFirst = true; isFirst || place; isFirst = false) {
     const page = await listJobs(db, filter, { limit, after: place })
     ids.push(...page.jobs.map(({ id }) => id))
     place = page.next
