@@ -8,6 +8,8 @@ export const MUTANTS = {
   'split-cancel': { 'jobs/cancel.js': 'split-cancel.js' },
   'lost-event': { 'webhooks/fan-out.js': 'lost-event.js' },
   'mixed-pieces': { 'jobs/claim.js': 'mixed-pieces.js' },
+  'split-piece': { 'jobs/pieces.js': 'split-piece.js' },
+  'false-end': { 'synthesis/stream.js': 'false-end.js' },
 } as const
 export type Mutant = keyof typeof MUTANTS
 
