@@ -4,7 +4,7 @@ import { newId } from '../storage/ids.ts'
 import type { Database } from '../storage/postgres.ts'
 import { retryTransient } from '../storage/transient.ts'
 import type { JobMode, Retention } from './job.ts'
-import type { DonePiece } from './pieces.ts'
+import type { DonePart } from './pieces.ts'
 
 export interface Claim {
   readonly workerId: string
@@ -35,8 +35,8 @@ export interface ClaimedJob {
   readonly stream: boolean
   readonly retention: Retention
   readonly createdAt: Date
-  /** What earlier attempts have made, in the order of the pieces. */
-  readonly pieces: readonly DonePiece[]
+  /** What earlier attempts have made, in order; of the last piece among them perhaps not all. */
+  readonly parts: readonly DonePart[]
   /** How long it has waited since it was added or put back. */
   readonly queuedSeconds: number
 }
@@ -61,13 +61,13 @@ const CLAIMED_JOB = sql`
   greatest(0, extract(epoch from now() - greatest(jobs.queued_at, jobs.run_at)))::float8 as "queuedSeconds"
 `
 // Only those that were tried before can have any.
-const PIECES = sql`(
+const PARTS = sql`(
   select coalesce(json_agg(json_build_object(
-    'index', index, 'blobKey', blob_key, 'samples', samples, 'sampleRate', sample_rate, 'guards', guards,
+    'index', index, 'part', part, 'isLast', is_last, 'blobKey', blob_key, 'samples', samples, 'sampleRate', sample_rate, 'guards', guards,
     'engineSeconds', engine_seconds, 'chargeMicro', charge_micro, 'model', model, 'version', version
-  ) order by index), '[]'::json)
+  ) order by index, part), '[]'::json)
   from job_pieces where job_id = claimed.id
-) as pieces`
+) as parts`
 
 interface ClaimedRow extends Omit<ClaimedJob, 'inputBlobKey' | 'voiceBlobKey'> {
   readonly inputBlobKey: string | null
@@ -121,7 +121,7 @@ async function takeJobs(db: Database, claim: Claim, leaseToken: string): Promise
         (select setval('jobs_async_clock', greatest(max(turn), (select last_value from jobs_async_clock)))
           from claimed where mode = 'async' having count(*) > 0) as async
     )
-    select claimed.*, coalesce(clock.sync, clock.async) as clock, ${PIECES}
+    select claimed.*, coalesce(clock.sync, clock.async) as clock, ${PARTS}
     from claimed cross join clock
     order by claimed.mode desc, claimed.turn, claimed.id
   `
@@ -132,7 +132,7 @@ async function takeJobs(db: Database, claim: Claim, leaseToken: string): Promise
 async function findClaimed(db: Database, leaseToken: string): Promise<ClaimedJob[]> {
   const statement = sql<ClaimedRow>`
     with claimed as (select ${CLAIMED_JOB} from jobs where state = 'running' and lease_token = ${leaseToken})
-    select claimed.*, null as clock, ${PIECES} from claimed order by claimed.mode desc, claimed.turn, claimed.id
+    select claimed.*, null as clock, ${PARTS} from claimed order by claimed.mode desc, claimed.turn, claimed.id
   `
   return (await statement.execute(db)).rows.map(readClaimed)
 }

@@ -1,4 +1,5 @@
-// The pieces of a job that are made: committed one by one under the lease, so that a retry begins where its predecessor ended.
+// The pieces of a job that are made: committed one by one under the lease, so that a retry begins where its predecessor ended. A piece of low
+// latency is committed part by part; for nearly everybody it is there when its last part is.
 import { sql } from 'kysely'
 import { invariant } from '../errors.ts'
 import { newId } from '../storage/ids.ts'
@@ -15,22 +16,36 @@ export function makePieceBlobKey(jobId: string, index: number): string {
   return `${PIECES_FOLDER}/${jobId.slice(0, 2)}/${jobId}-${index}-${newId().slice(0, 8)}`
 }
 
-export interface DonePiece {
+interface Done {
+  /** Of the piece in the text. */
   readonly index: number
-  /** Its samples, in whatever form the worker has written them. */
-  readonly blobKey: string
   readonly samples: number
   readonly sampleRate: number
-  /** As it was given to `commitPiece`. */
-  readonly guards: unknown
+  readonly guards: readonly string[]
   readonly engineSeconds: number
   readonly chargeMicro: number
+}
+
+/** What was committed at once: a piece, or what of it was made by then. */
+export interface DonePart extends Done {
+  /** Of the part in its piece. */
+  readonly part: number
+  /** Nothing more of its piece comes. It may be empty. */
+  readonly isLast: boolean
+  /** Its samples, in whatever form the worker has written them. */
+  readonly blobKey: string
   /** Of the engine that spoke it; none in rows of before. */
   readonly model?: string | null | undefined
   readonly version?: string | null | undefined
 }
 
-export interface PieceCommit extends DonePiece {
+/** A piece of which all parts are there. */
+export interface DonePiece extends Done {
+  /** Of its parts, in order. */
+  readonly blobKeys: readonly string[]
+}
+
+export interface PartCommit extends DonePart {
   readonly id: string
   readonly leaseToken: string
   /** The lease is renewed as well. */
@@ -38,28 +53,30 @@ export interface PieceCommit extends DonePiece {
 }
 
 /**
- * Records a piece whose blob is durable, charges it (only jobs that stream are paid by the piece), and renews the lease. `cancel`: the job is
- * to stop, nothing has happened. `lost`: it is somebody else's. In both cases the caller's blob belongs to nobody.
+ * Records a piece, or the next part of one, whose blob is durable, charges it (only jobs that stream are paid by the piece, and a piece with
+ * its first part), and renews the lease. `cancel`: the job is to stop, nothing has happened. `lost`: it is somebody else's. In both cases the
+ * caller's blob belongs to nobody.
  */
-export async function commitPiece(db: Database, piece: PieceCommit): Promise<'committed' | 'cancel' | 'lost'> {
-  invariant(Number.isSafeInteger(piece.chargeMicro) && piece.chargeMicro >= 0, `${piece.chargeMicro} is no charge`)
-  const { id, leaseToken, index, chargeMicro } = piece
+export async function commitPart(db: Database, done: PartCommit): Promise<'committed' | 'cancel' | 'lost'> {
+  invariant(Number.isSafeInteger(done.chargeMicro) && done.chargeMicro >= 0, `${done.chargeMicro} is no charge`)
+  const { id, leaseToken, index, part, chargeMicro } = done
+  invariant(part === 0 || chargeMicro === 0, 'a piece is paid with its first part')
   const statement = sql<{ id: string }>`
     with job as (
       update jobs set
         charged_micro = charged_micro + ${chargeMicro}::bigint,
-        lease_until = now() + ${piece.leaseSeconds} * interval '1 second'
+        lease_until = now() + ${done.leaseSeconds} * interval '1 second'
       where id = ${id} and lease_token = ${leaseToken} and state = 'running' and not ${isUnwanted}
         and (stream or ${chargeMicro}::bigint = 0)
-        and not exists (select from job_pieces where job_id = ${id} and index = ${index})
+        and not exists (select from job_pieces where job_id = ${id} and index = ${index} and part = ${part})
       returning id, account_id
-    ), piece as (
+    ), part as (
       insert into job_pieces (
-        job_id, index, blob_key, samples, sample_rate, guards, engine_seconds, charge_micro, model, version
+        job_id, index, part, is_last, blob_key, samples, sample_rate, guards, engine_seconds, charge_micro, model, version
       )
       select
-        id, ${index}, ${piece.blobKey}, ${piece.samples}, ${piece.sampleRate}, ${JSON.stringify(piece.guards)},
-        ${piece.engineSeconds}, ${chargeMicro}, ${piece.model ?? null}, ${piece.version ?? null}
+        id, ${index}, ${part}, ${done.isLast}, ${done.blobKey}, ${done.samples}, ${done.sampleRate}, ${JSON.stringify(done.guards)},
+        ${done.engineSeconds}, ${chargeMicro}, ${done.model ?? null}, ${done.version ?? null}
       from job
     ), charge as (
       insert into ledger (account_id, kind, amount_micro, job_id, piece)
@@ -72,47 +89,82 @@ export async function commitPiece(db: Database, piece: PieceCommit): Promise<'co
   `
   return retryTransient(async () => {
     const row = (await statement.execute(db).catch(asSecond))?.rows[0]
-    if (!row) return findFate(db, piece)
+    if (!row) return findFate(db, done)
     notifyChanged(db, id) // somebody may be waiting to send it, or to tell of it
     return 'committed'
   })
 }
 
-/** The answer to an earlier attempt was lost while it was still at work: two of them see no piece, and the schema lets one of them make it. */
+/** The answer to an earlier attempt was lost while it was still at work: two of them see no part, and the schema lets one of them make it. */
 function asSecond(error: unknown): undefined {
   const constraint = violatedConstraint(error)
   if (constraint !== 'job_pieces_pkey' && constraint !== 'ledger_one_charge_per_output') throw error
 }
 
-/** Why a piece was not committed, or that an earlier attempt has done it whose answer was lost. */
-async function findFate(db: Database, piece: PieceCommit): Promise<'committed' | 'cancel' | 'lost'> {
+/** Why a part was not committed, or that an earlier attempt has done it whose answer was lost. */
+async function findFate(db: Database, done: PartCommit): Promise<'committed' | 'cancel' | 'lost'> {
   const { rows } = await sql<{ isOurs: boolean; isCancelled: boolean; isPaidWhole: boolean }>`
     select
-      exists (select from job_pieces where job_id = jobs.id and blob_key = ${piece.blobKey}) as "isOurs",
+      exists (select from job_pieces where job_id = jobs.id and blob_key = ${done.blobKey}) as "isOurs",
       ${isUnwanted} as "isCancelled",
       not stream as "isPaidWhole"
-    from jobs where id = ${piece.id} and lease_token = ${piece.leaseToken} and state = 'running'
+    from jobs where id = ${done.id} and lease_token = ${done.leaseToken} and state = 'running'
   `.execute(db)
   const job = rows[0]
   if (!job) return 'lost'
   if (job.isOurs) return 'committed'
   if (job.isCancelled) return 'cancel'
-  invariant(piece.chargeMicro === 0 || !job.isPaidWhole, `job ${piece.id} is not paid by the piece`)
-  throw new Error(`Piece ${piece.index} of job ${piece.id} was committed twice in one attempt. This is a bug.`)
+  invariant(done.chargeMicro === 0 || !job.isPaidWhole, `job ${done.id} is not paid by the piece`)
+  throw new Error(
+    `Part ${done.part} of piece ${done.index} of job ${done.id} was committed twice in one attempt. This is a bug.`,
+  )
 }
 
-/** Those with an index of `fromIndex` or more, in their order. Whose job it is has to be known already. */
-export async function findPieces(db: Database, jobId: string, fromIndex: number): Promise<DonePiece[]> {
-  return retryTransient(() =>
-    db
-      .selectFrom('job_pieces')
-      .select(['index', 'blob_key as blobKey', 'samples', 'sample_rate as sampleRate', 'guards'])
-      .select(['engine_seconds as engineSeconds', 'charge_micro as chargeMicro', 'model', 'version'])
-      .where('job_id', '=', jobId)
-      .where('index', '>=', fromIndex)
-      .orderBy('index')
-      .execute(),
+/** A place among the parts of a job. */
+export type PartPlace = Pick<DonePart, 'index' | 'part'>
+
+/** Those from this one on, in their order. Whose job it is has to be known already. */
+export async function findParts(db: Database, jobId: string, from: PartPlace): Promise<DonePart[]> {
+  const { rows } = await retryTransient(() =>
+    sql<DonePart>`
+      select
+        index, part, is_last as "isLast", blob_key as "blobKey", samples, sample_rate as "sampleRate", guards,
+        engine_seconds as "engineSeconds", charge_micro as "chargeMicro", model, version
+      from job_pieces where job_id = ${jobId} and (index, part) >= (${from.index}::int, ${from.part}::int)
+      order by index, part
+    `.execute(db),
   )
+  return rows
+}
+
+/** The place after a part. */
+export const placeAfter = ({ index, part, isLast }: DonePart): PartPlace =>
+  isLast ? { index: index + 1, part: 0 } : { index, part: part + 1 }
+
+/** The pieces with an index of `fromIndex` or more of which all is there, in their order. Whose job it is has to be known already. */
+export async function findPieces(db: Database, jobId: string, fromIndex: number): Promise<DonePiece[]> {
+  const pieces: DonePiece[] = []
+  let parts: DonePart[] = []
+  for (const part of await findParts(db, jobId, { index: fromIndex, part: 0 })) {
+    parts = part.part === 0 ? [part] : [...parts, part]
+    if (part.isLast) pieces.push(joinParts(parts))
+  }
+  return pieces
+}
+
+function joinParts(parts: readonly DonePart[]): DonePiece {
+  const [first] = parts
+  invariant(first, 'a piece has a part')
+  const sum = (of: (part: DonePart) => number) => parts.reduce((total, part) => total + of(part), 0)
+  return {
+    index: first.index,
+    blobKeys: parts.map(({ blobKey }) => blobKey),
+    samples: sum(({ samples }) => samples),
+    sampleRate: first.sampleRate,
+    guards: [...new Set(parts.flatMap(({ guards }) => guards))],
+    engineSeconds: sum(({ engineSeconds }) => engineSeconds),
+    chargeMicro: first.chargeMicro,
+  }
 }
 
 /**
@@ -121,7 +173,7 @@ export async function findPieces(db: Database, jobId: string, fromIndex: number)
  */
 export async function discardPieces(
   db: Database,
-  { id, leaseToken }: Pick<PieceCommit, 'id' | 'leaseToken'>,
+  { id, leaseToken }: Pick<PartCommit, 'id' | 'leaseToken'>,
 ): Promise<string[] | undefined> {
   const statement = sql<{ blobKey: string | null }>`
     with job as (

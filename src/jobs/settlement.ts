@@ -52,7 +52,7 @@ export const settlement = sql`
       count(*) filter (where state = 'failed'),
       coalesce(sum(characters) filter (where state <> 'failed'), 0),
       coalesce(sum(coalesce(output_audio_seconds, (
-        select sum(samples::float8 / sample_rate) from job_pieces where job_id = due.id and charge_micro > 0
+        select sum(samples::float8 / sample_rate) from job_pieces where job_id = due.id and due.charged_micro > 0
       ))), 0),
       sum(charged_micro)
     from due

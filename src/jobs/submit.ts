@@ -33,7 +33,7 @@ export interface NewJob {
   readonly webhookUrl?: string | undefined
   /** Default: the account's. */
   readonly retention?: Retention | undefined
-  /** Paid by the piece, with `commitPiece`; `completeJob` then charges nothing. Default: false. */
+  /** Paid by the piece, with `commitPart`; `completeJob` then charges nothing. Default: false. */
   readonly stream?: boolean | undefined
   /** Begin with the pieces and the voice of a completed job of the account, which is not touched. */
   readonly derivedFrom?: DerivedFrom | undefined
@@ -98,7 +98,7 @@ async function addJob(db: Database, job: NewJob): Promise<Answer> {
           select count(*) from (select from jobs where state = 'queued' and mode = 'sync' and run_at is null limit ${fullAt}::int) as waiting
         ) >= ${fullAt}::int as queue_is_full,
         max_open is not null and count_open_jobs(key.id, max_open) >= max_open as key_is_full,
-        (select count(*) from source) <> ${job.derivedFrom?.pieces ?? 0} as source_is_gone
+        (select count(*) from source where is_last) <> ${job.derivedFrom?.pieces ?? 0} as source_is_gone
       from account
       join (
         select id, account_id, coalesce(max_concurrent, ${job.maxOpenOfKey ?? null}::int) as max_open
@@ -122,8 +122,8 @@ async function addJob(db: Database, job: NewJob): Promise<Answer> {
       on conflict do nothing
       returning *
     ), taken_over as (
-      insert into job_pieces (job_id, index, blob_key, samples, sample_rate, guards, engine_seconds, model, version)
-      select job.id, index, blob_key, samples, sample_rate, guards, 0, source.model, version from job cross join source
+      insert into job_pieces (job_id, index, part, is_last, blob_key, samples, sample_rate, guards, engine_seconds, model, version)
+      select job.id, index, part, is_last, blob_key, samples, sample_rate, guards, 0, source.model, version from job cross join source
     ), held as (
       update accounts set held_micro = held_micro + job.hold_micro, ${TURNS[mode]} = job.turn
       from job where accounts.id = job.account_id
@@ -150,7 +150,7 @@ const PIECES_GONE = 'The pieces of this request are no longer there. Send the te
 
 /** The pieces that the job begins with. Locked, so that none is swept away before it has a second row. */
 const sourcePieces = ({ derivedFrom, accountId }: NewJob) => sql`
-  select index, blob_key, samples, sample_rate, guards, job_pieces.model, version, voice_blob_key
+  select index, part, is_last, blob_key, samples, sample_rate, guards, job_pieces.model, version, voice_blob_key
   from job_pieces join jobs on jobs.id = job_pieces.job_id
   where job_id = ${derivedFrom?.jobId ?? null}::text and index <> ${derivedFrom?.exceptIndex ?? null}::int
     and jobs.account_id = ${accountId} and state = 'completed' and expires_at > now()

@@ -121,6 +121,8 @@ export interface JobsTable {
 interface JobPiecesTable {
   job_id: string
   index: number
+  part: Generated<number>
+  is_last: Generated<boolean>
   blob_key: string
   samples: number
   sample_rate: number

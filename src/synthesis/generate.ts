@@ -7,7 +7,7 @@ import { concatSamples } from '../audio/pcm.ts'
 import type { Engine, GuardFired, Voice } from '../engine/engine.ts'
 import { AppError } from '../errors.ts'
 import { nameVoice, tagsOf } from './provenance.ts'
-import { piecesOf, type SpokenPiece, speakPieces } from './speak-pieces.ts'
+import { piecesOf, type SpokenPart, speakPieces } from './speak-pieces.ts'
 import type { SpeechFacts, SpeechRequest } from './speech.ts'
 
 export interface Progress {
@@ -39,7 +39,7 @@ export async function generate(
   const { model, sampleRate } = await engine.info()
   const seed = chooseSeed(request.seed)
   const pieces = piecesOf(request, seed, voice)
-  const spoken: SpokenPiece[] = []
+  const spoken: SpokenPart[] = []
   let sampleCount = 0
 
   for await (const piece of speakPieces(pieces, engine, signal)) {
@@ -64,7 +64,7 @@ export interface JoinedPieces {
 
 /** All pieces of a text, in order, as one file that carries `tags`. Throws AppError `invalid_parameter` (text) when there is no sound in them. */
 export async function joinPieces(
-  pieces: readonly Omit<SpokenPiece, 'index'>[],
+  pieces: readonly Omit<SpokenPart, 'index' | 'isLast'>[],
   sampleRate: number,
   { format, encoding }: Pick<SpeechRequest, 'format' | 'encoding'>,
   tags: AudioTags,

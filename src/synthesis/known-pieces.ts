@@ -45,7 +45,7 @@ export async function findKnownPieces(db: Database, job: Job): Promise<KnownPiec
     const done = durationSeconds !== undefined && {
       startSeconds,
       durationSeconds,
-      guards: (row?.guards ?? []) as GuardFired[],
+      guards: row?.guards ?? [],
       isKept: row !== undefined,
     }
     startSeconds =

@@ -9,7 +9,7 @@ import type { Job, OpenJob } from '../jobs/job.ts'
 import type { JobSignals } from '../jobs/signals.ts'
 import type { Blobs } from '../storage/blobs.ts'
 import type { Database } from '../storage/postgres.ts'
-import { type FollowedPiece, followJob } from './follow-job.ts'
+import { type FollowedPart, followJob } from './follow-job.ts'
 import { readKeptSamples } from './kept-wav.ts'
 import type { SpeechFacts, SpeechStream, StreamTotals } from './speech.ts'
 import type { StoredRequest } from './stored-request.ts'
@@ -24,7 +24,7 @@ export interface ListenDeps {
 export interface Listening {
   readonly job: OpenJob
   readonly format: AudioFormat
-  /** The longest wait for the next piece. */
+  /** The longest wait for the next sound. */
   readonly patienceMs: number
 }
 
@@ -44,7 +44,7 @@ export async function listen(
     if (first.value?.state === 'queued' || first.value?.state === 'running') requireCompleted(first.value)
     return first.value
   }
-  const { seed } = job.request as StoredRequest // submit-speech.ts writes it with the job
+  const { seed, latency = 'normal' } = job.request as StoredRequest // submit-speech.ts writes it with the job
   const { model, sampleRate, job: found } = first.value
   return {
     head: {
@@ -54,6 +54,7 @@ export async function listen(
       model,
       seed,
       sampleRate,
+      latency,
       queueSeconds: found.startedAt ? Math.max(0, found.startedAt.getTime() - found.createdAt.getTime()) / 1000 : 0,
       firstAudioSeconds: (performance.now() - askedAtMs) / 1000,
       replayed: false,
@@ -64,14 +65,14 @@ export async function listen(
 
 async function* encode(
   { db, blobs }: ListenDeps,
-  first: FollowedPiece,
-  following: AsyncGenerator<FollowedPiece, Job | undefined, void>,
+  first: FollowedPart,
+  following: AsyncGenerator<FollowedPart, Job | undefined, void>,
   format: AudioFormat,
 ): AsyncGenerator<Uint8Array, StreamTotals, void> {
   let ended: Job | undefined
   async function* samples(): AsyncGenerator<Float32Array, void, void> {
     let sent = 0
-    let next: IteratorResult<FollowedPiece, Job | undefined> = { done: false, value: first }
+    let next: IteratorResult<FollowedPart, Job | undefined> = { done: false, value: first }
     for (; !next.done; next = await following.next()) {
       sent += next.value.samples.length
       if (next.value.samples.length > 0) yield fromInt16(toInt16(next.value.samples))

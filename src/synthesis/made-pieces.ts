@@ -1,15 +1,17 @@
 // The pieces of a claimed job that are made: by earlier attempts, taken over from another job, or just now. Kept in the blob store, and the
 // first few minutes of them in memory as well.
 import type { AudioTags } from '../audio/encode/tags.ts'
+import { concatSamples } from '../audio/pcm.ts'
 import type { EngineInfo, GuardFired, Piece } from '../engine/engine.ts'
 import { AppError, invariant } from '../errors.ts'
 import type { ClaimedJob } from '../jobs/claim.ts'
-import { commitPiece, type DonePiece, discardPieces, makePieceBlobKey } from '../jobs/pieces.ts'
+import { commitPart, type DonePart, discardPieces, makePieceBlobKey } from '../jobs/pieces.ts'
 import { LEASE_SECONDS } from '../jobs/worker.ts'
 import type { Blobs } from '../storage/blobs.ts'
 import type { Database } from '../storage/postgres.ts'
 import { readPieceFile, writePieceFile } from './piece-file.ts'
-import type { SpokenPiece } from './speak-pieces.ts'
+import type { SpokenPart } from './speak-pieces.ts'
+import { leaveOut } from './spoken-again.ts'
 
 /** 32 MB: 350 s at 24 kHz, more than nearly every request. */
 const SAMPLES_IN_MEMORY = 8 << 20
@@ -18,16 +20,20 @@ interface MadePiece {
   readonly samples: number
   readonly guards: readonly GuardFired[]
   readonly engineSeconds: number
+}
+
+interface MadePart extends MadePiece {
+  readonly isLast: boolean
   /** At least one of the two is there. */
   readonly inMemory?: Float32Array | undefined
   readonly blobKey?: string | undefined
 }
 
 export interface MadePieces {
-  /** Those that are still to be spoken, in order. */
+  /** Those that are still to be spoken, in order; what there is of the first of them already is spoken again. */
   readonly missing: readonly Piece[]
-  /** False: the job is not ours to go on with. */
-  keep(piece: SpokenPiece): Promise<boolean>
+  /** In the order in which it was spoken. False: the job is not ours to go on with. Throws AppError `pieces_unavailable` when what was spoken again is something else. */
+  keep(part: SpokenPart): Promise<boolean>
   /** What is known of each, in order. All of them must be made. */
   list(): readonly MadePiece[]
   /** Piece after piece. All of them must be made. */
@@ -58,8 +64,8 @@ export async function openMadePieces(
   pieces: readonly Piece[],
   rules: PieceRules,
 ): Promise<MadePieces | undefined> {
-  const isOurs = ({ model, version }: DonePiece) => model === rules.info.model && version === rules.info.version
-  if (job.stream || job.pieces.every(isOurs)) return madePieces(place, job, pieces, rules, job.pieces)
+  const isOurs = ({ model, version }: DonePart) => model === rules.info.model && version === rules.info.version
+  if (job.stream || job.parts.every(isOurs)) return madePieces(place, job, pieces, rules, job.parts)
   if (rules.isDerived) {
     const message = `The other pieces of this text were spoken by another model, or another version of it, than ${rules.info.model} as it is now. Send the text again.`
     throw new AppError('pieces_unavailable', message)
@@ -69,47 +75,62 @@ export async function openMadePieces(
   return discarded && madePieces(place, job, pieces, rules, [])
 }
 
-function madePieces(
+async function madePieces(
   place: Place,
   job: ClaimedJob,
   pieces: readonly Piece[],
   rules: PieceRules,
-  done: readonly DonePiece[],
-): MadePieces {
-  const made = new Map<number, MadePiece>()
-  for (const { index, blobKey, samples, guards, engineSeconds } of done) {
-    made.set(index, { samples, guards: guards as GuardFired[], engineSeconds, blobKey })
-  }
-  const missing = pieces.filter(({ index }) => !made.has(index))
+  done: readonly DonePart[],
+): Promise<MadePieces> {
+  const made = new Map<number, readonly MadePart[]>()
+  const partsOf = (index: number) => made.get(index) ?? []
+  const add = (index: number, part: MadePart) => made.set(index, [...partsOf(index), part])
+  for (const { index, ...part } of done) add(index, part)
+  const missing = pieces.filter(({ index }) => !partsOf(index).at(-1)?.isLast)
   const last = missing.at(-1)?.index
+  const unfinished = missing.find(({ index }) => made.has(index))?.index
+  const rest = unfinished === undefined ? undefined : leaveOut(await readParts(place.blobs, done, unfinished))
   let inMemory = 0
-  const get = (index: number): MadePiece => {
-    const piece = made.get(index)
-    invariant(piece, `piece ${index} of job ${job.id} is not made`)
-    return piece
-  }
   return {
     missing,
-    async keep(piece) {
-      const { index, samples, guards, engineSeconds } = piece
+    async keep(spoken) {
+      const { index } = spoken
+      const part = rest && index === unfinished ? rest(spoken) : spoken
+      if (!part) return true
+      const { samples, guards, engineSeconds, isLast } = part
       const isStored = job.stream || rules.keepsAll || index !== last
-      const blobKey = isStored ? await storePiece(place, job, piece, pieces, rules) : undefined
+      const number = partsOf(index).length
+      const blobKey = isStored ? await storePart(place, job, { ...part, part: number }, pieces, rules) : undefined
       if (isStored && blobKey === undefined) return false
       const isHeld = !isStored || inMemory + samples.length <= SAMPLES_IN_MEMORY
       if (isHeld) inMemory += samples.length
-      const known = { samples: samples.length, guards, engineSeconds, blobKey }
-      made.set(index, { ...known, inMemory: isHeld ? samples : undefined })
+      const known = { samples: samples.length, guards, engineSeconds, isLast, blobKey }
+      add(index, { ...known, inMemory: isHeld ? samples : undefined })
       return true
     },
-    list: () => pieces.map(({ index }) => get(index)),
+    list: () => pieces.map(({ index }) => joinParts(partsOf(index))),
     async *samples() {
-      for (const { index } of pieces) {
-        const { inMemory: held, blobKey } = get(index)
+      for (const { inMemory: held, blobKey } of pieces.flatMap(({ index }) => partsOf(index))) {
         if (held) yield held
         else if (blobKey) yield (await readPiece(place.blobs, blobKey)).samples
       }
     },
   }
+}
+
+function joinParts(parts: readonly MadePart[]): MadePiece {
+  invariant(parts.at(-1)?.isLast, 'a piece is not made')
+  return {
+    samples: parts.reduce((total, { samples }) => total + samples, 0),
+    guards: parts.flatMap(({ guards }) => guards),
+    engineSeconds: parts.reduce((total, { engineSeconds }) => total + engineSeconds, 0),
+  }
+}
+
+async function readParts(blobs: Blobs, done: readonly DonePart[], index: number): Promise<Float32Array> {
+  const parts: Float32Array[] = []
+  for (const part of done) if (part.index === index) parts.push((await readPiece(blobs, part.blobKey)).samples)
+  return concatSamples(parts)
 }
 
 export async function readPiece(blobs: Blobs, blobKey: string) {
@@ -119,27 +140,26 @@ export async function readPiece(blobs: Blobs, blobKey: string) {
 }
 
 /** Its blob; undefined: the job is not ours to go on with. */
-async function storePiece(
+async function storePart(
   { db, blobs }: Place,
   job: ClaimedJob,
-  { index, samples, guards, engineSeconds }: SpokenPiece,
+  { samples, ...spoken }: SpokenPart & { readonly part: number },
   pieces: readonly Piece[],
   { info: { model, version, sampleRate }, tags }: PieceRules,
 ): Promise<string | undefined> {
+  const { index, part } = spoken
   const blobKey = makePieceBlobKey(job.id, index)
   await blobs.put(blobKey, writePieceFile({ model, version, tags, samples }))
-  const outcome = await commitPiece(db, {
+  const outcome = await commitPart(db, {
+    ...spoken,
     id: job.id,
     leaseToken: job.leaseToken,
-    index,
     blobKey,
     samples: samples.length,
     sampleRate,
-    guards,
-    engineSeconds,
     model,
     version,
-    chargeMicro: job.stream ? shareOf(job.holdMicro, pieces, index) : 0,
+    chargeMicro: job.stream && part === 0 ? shareOf(job.holdMicro, pieces, index) : 0,
     leaseSeconds: LEASE_SECONDS,
   })
   if (outcome === 'committed') return blobKey

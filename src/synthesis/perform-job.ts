@@ -112,10 +112,10 @@ async function speakMissing(
   signal: AbortSignal,
 ): Promise<boolean> {
   const last = made.missing.at(-1)?.index
-  for await (const piece of speakPieces(made.missing, engine, signal)) {
-    metrics.engineSeconds.inc(piece.engineSeconds)
-    if (!(await made.keep(piece))) return false
-    if (piece.index !== last && lease.shouldYield()) return false
+  for await (const part of speakPieces(made.missing, engine, signal)) {
+    metrics.engineSeconds.inc(part.engineSeconds)
+    if (!(await made.keep(part))) return false
+    if (part.isLast && part.index !== last && lease.shouldYield()) return false
   }
   return true
 }

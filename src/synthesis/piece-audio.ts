@@ -1,10 +1,11 @@
 // One piece of a finished text as a file of its own.
 import { encodeAudio } from '../audio/encode/encoder.ts'
+import { concatSamples } from '../audio/pcm.ts'
 import { findOutput } from '../jobs/outputs.ts'
 import { findPieces } from '../jobs/pieces.ts'
 import type { Blobs } from '../storage/blobs.ts'
 import type { Database } from '../storage/postgres.ts'
-import { readPieceFile } from './piece-file.ts'
+import { readPieceFile, type StoredPiece } from './piece-file.ts'
 
 export interface PieceAudio {
   readonly jobId: string
@@ -22,9 +23,14 @@ export async function readPieceAudio(
   const output = await findOutput(db, outputToken)
   if (output?.retention !== 'normal') return undefined
   const row = (await findPieces(db, output.jobId, index))[0]
-  const file = row?.index === index ? await blobs.read(row.blobKey) : undefined
-  if (!row || !file) return undefined
-  const { samples, tags } = readPieceFile(file)
-  const bytes = await encodeAudio(samples, row.sampleRate, 'wav', tags)
+  if (row?.index !== index) return undefined
+  const parts: StoredPiece[] = []
+  for (const blobKey of row.blobKeys) {
+    const file = await blobs.read(blobKey)
+    if (!file) return undefined
+    parts.push(readPieceFile(file))
+  }
+  const samples = concatSamples(parts.map((part) => part.samples))
+  const bytes = await encodeAudio(samples, row.sampleRate, 'wav', parts[0]?.tags)
   return { jobId: output.jobId, bytes, expiresAt: output.expiresAt }
 }

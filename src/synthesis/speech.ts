@@ -32,11 +32,15 @@ export interface SpeechRequest {
   readonly format: AudioFormat
   /** Where the file is not the plain one of its format. */
   readonly encoding?: Encoding | undefined
+  /** Of a stream: its first sound comes while its first piece is still being spoken. Default: when that piece is done. */
+  readonly latency?: 'low' | undefined
   /** `none`: what was asked for is forgotten when the work is done. Default: `normal`. */
   readonly retention?: Retention | undefined
   /** Same key and hash: the same result and one charge, however often it is sent. */
   readonly idempotency?: { readonly key: string; readonly requestHash: string } | undefined
 }
+
+export type Latency = 'normal' | 'low'
 
 export interface Caller {
   readonly accountId: string
@@ -93,6 +97,7 @@ export interface StreamHead {
   readonly model: ModelName
   readonly seed: number
   readonly sampleRate: number
+  readonly latency: Latency
   readonly queueSeconds: number
   /** From the request to its first sound. */
   readonly firstAudioSeconds: number
@@ -106,7 +111,8 @@ export interface StreamedPiece {
   readonly text: string | undefined
   /** Its place in the audio. */
   readonly startSeconds: number
-  readonly seconds: number
+  /** undefined: it is still being spoken. */
+  readonly seconds: number | undefined
 }
 
 /** What is known at its end: what was sent is durable and charged. */

@@ -23,6 +23,7 @@ export interface StoredRequest {
   readonly normLoudness: boolean
   readonly format: AudioFormat
   readonly encoding?: Encoding
+  readonly latency?: 'low'
   /** Of asynchronous requests. */
   readonly pieces?: readonly StoredPieceText[]
   /** The job that all pieces but one are taken from. */
@@ -36,7 +37,7 @@ export function storeRequest(
   hasInput: boolean,
   pieces?: readonly StoredPieceText[],
 ): StoredRequest {
-  const { text, textHandling, reference, sampling, normLoudness, format, encoding } = request
+  const { text, textHandling, reference, sampling, normLoudness, format, encoding, latency } = request
   return {
     text,
     ...(textHandling ? { textHandling } : {}),
@@ -46,6 +47,7 @@ export function storeRequest(
     normLoudness,
     format,
     ...(encoding ? { encoding } : {}),
+    ...(latency ? { latency } : {}),
     ...(pieces ? { pieces } : {}),
   }
 }

@@ -1,4 +1,4 @@
-// The file of a job that is still being spoken, made of its pieces as they come.
+// The file of a job that is still being spoken, made of its pieces, and parts of pieces, as they come.
 import { encodeStream } from '../audio/encode/encoder.ts'
 import { mediaTypeOf } from '../audio/formats.ts'
 import { findBalance } from '../billing/accounts.ts'
@@ -7,43 +7,44 @@ import { AppError } from '../errors.ts'
 import type { CompletedJob, FailedJob, Job } from '../jobs/job.ts'
 import type { Submitted } from '../jobs/submit.ts'
 import type { Database } from '../storage/postgres.ts'
-import type { FollowedPiece } from './follow-job.ts'
+import type { FollowedPart } from './follow-job.ts'
 import type { OwnStream, SpeechFacts, StreamedPiece, StreamTotals } from './speech.ts'
 import type { StoredRequest } from './stored-request.ts'
 
-type Pieces = AsyncGenerator<FollowedPiece, Job | undefined, void>
+type Parts = AsyncGenerator<FollowedPart, Job | undefined, void>
 
-/** The first piece in which there is anything to hear; or the job, when it has none. */
-export async function firstSound(pieces: Pieces): Promise<IteratorResult<FollowedPiece, Job | undefined>> {
-  let next = await pieces.next()
-  while (!next.done && next.value.samples.length === 0) next = await pieces.next()
+/** The first part in which there is anything to hear; or the job, when it has none. */
+export async function firstSound(parts: Parts): Promise<IteratorResult<FollowedPart, Job | undefined>> {
+  let next = await parts.next()
+  while (!next.done && next.value.samples.length === 0) next = await parts.next()
   return next
 }
 
-/** `pieces` are those after `first`. `askedAtMs`: by `performance.now()`. */
+/** `parts` are those after `first`. `askedAtMs`: by `performance.now()`. */
 export function openStream(
   { db }: { readonly db: Database },
   { job, kind }: Submitted,
-  first: FollowedPiece,
-  pieces: Pieces,
+  first: FollowedPart,
+  parts: Parts,
   askedAtMs: number,
 ): OwnStream {
-  const { text, seed, format, encoding } = job.request as StoredRequest // submit-speech.ts writes it with the job
+  const { text, seed, format, encoding, latency = 'normal' } = job.request as StoredRequest // submit-speech.ts writes it with the job
   const { model, sampleRate, tags } = first
   const { createdAt, startedAt } = first.job
   let ended: Job | undefined
   const texts: readonly (string | undefined)[] = text === undefined ? [] : splitIntoPieces(text)
   const begun: StreamedPiece[] = []
   let startSeconds = 0
-  const begin = ({ index, samples }: FollowedPiece): Float32Array => {
+  const begin = ({ index, isLast, samples }: FollowedPart): Float32Array => {
     const seconds = samples.length / sampleRate
-    begun.push({ index, text: texts[index], startSeconds, seconds })
+    const isNew = index !== begun.at(-1)?.index
+    if (isNew) begun.push({ index, text: texts[index], startSeconds, seconds: isLast ? seconds : undefined })
     startSeconds += seconds
     return samples
   }
   async function* samples(): AsyncGenerator<Float32Array, void, void> {
     yield begin(first)
-    for (let next = await pieces.next(); ; next = await pieces.next()) {
+    for (let next = await parts.next(); ; next = await parts.next()) {
       if (next.done) {
         ended = next.value
         requireCompleted(ended) // before the file gets its end
@@ -64,6 +65,7 @@ export function openStream(
       model,
       seed,
       sampleRate: encoding?.sampleRate ?? sampleRate,
+      latency,
       queueSeconds: startedAt ? Math.max(0, startedAt.getTime() - createdAt.getTime()) / 1000 : 0,
       firstAudioSeconds: (performance.now() - askedAtMs) / 1000,
       replayed: kind === 'same',

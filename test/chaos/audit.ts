@@ -135,7 +135,7 @@ async function auditUsage(db: Database): Promise<string[]> {
         round(coalesce(sum(coalesce(output_audio_seconds, made_seconds)), 0)::numeric, 3) as heard,
         coalesce(bool_or(state <> 'completed' and charged_micro > 0 and finished_at < now() - interval '5 minutes'), false) as forgotten
       from jobs cross join lateral (
-        select sum(samples::float8 / sample_rate) as made_seconds from job_pieces where job_id = jobs.id and charge_micro > 0
+        select sum(samples::float8 / sample_rate) as made_seconds from job_pieces where job_id = jobs.id and jobs.charged_micro > 0
       ) as made
       where state in ('completed', 'failed') or charged_micro > 0 group by account_id
     ) made using (account_id)
@@ -159,7 +159,8 @@ async function countBooks(db: Database): Promise<Record<string, number>> {
       count(*) filter (where attempts > 1)::int as "triedAgain",
       count(*) filter (where attempts > 1 and state = 'completed' and exists (select from job_pieces where job_id = jobs.id))::int
         as "wentOnWithPieces",
-      (select count(*)::int from job_pieces) as pieces,
+      (select count(*)::int from job_pieces where is_last) as pieces,
+      (select count(*)::int from job_pieces where part > 0) as parts,
       (select count(*)::int from ledger where kind = 'charge') as charges
     from jobs
   `.execute(db)

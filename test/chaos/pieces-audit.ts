@@ -34,8 +34,11 @@ async function findKept(db: Database): Promise<ReadonlyMap<string, KeptPieces>> 
     select
       id, jsonb_array_length(result->'pieceSeconds') as cut, voice_blob_key as "voiceKey", request->>'derivedFrom' as "derivedFrom",
       (
-        select coalesce(json_agg(json_build_object('index', index, 'blobKey', blob_key, 'samples', samples) order by index), '[]')
-        from job_pieces where job_id = jobs.id
+        select coalesce(json_agg(json_build_object('index', index, 'blobKey', keys, 'samples', samples) order by index), '[]')
+        from (
+          select index, string_agg(blob_key, ' ' order by part) as keys, sum(samples) as samples
+          from job_pieces where job_id = jobs.id group by index
+        ) as whole
       ) as pieces
     from jobs where mode = 'async' and state = 'completed' and jsonb_array_length(result->'pieceSeconds') > 1
   `.execute(db)

@@ -5,7 +5,7 @@ import { after, test } from 'node:test'
 import { sql } from 'kysely'
 import { encodeAudio } from '../../src/audio/encode/encoder.ts'
 import { completeJob, failJob } from '../../src/jobs/finish.ts'
-import { commitPiece, makePieceBlobKey } from '../../src/jobs/pieces.ts'
+import { commitPart, makePieceBlobKey } from '../../src/jobs/pieces.ts'
 import { createFileBlobs } from '../../src/storage/file-blobs.ts'
 import { newId } from '../../src/storage/ids.ts'
 import { makeAccount, makeJob, makeOutput } from '../harness/accounts.ts'
@@ -38,8 +38,9 @@ async function stream(end: 'completed' | 'failed'): Promise<string> {
   const mine = { id: job.id, leaseToken }
   for (let index = 0; index < (end === 'completed' ? 2 : 1); index++) {
     const blobKey = makePieceBlobKey(job.id, index)
-    const piece = { ...mine, index, blobKey, samples: PIECE_SAMPLES, sampleRate: RATE, guards: [], engineSeconds: 0 }
-    assert.equal(await commitPiece(db, { ...piece, chargeMicro: PRICE / 2, leaseSeconds: 60 }), 'committed')
+    const whole = { ...mine, index, part: 0, isLast: true, blobKey }
+    const piece = { ...whole, samples: PIECE_SAMPLES, sampleRate: RATE, guards: [], engineSeconds: 0 }
+    assert.equal(await commitPart(db, { ...piece, chargeMicro: PRICE / 2, leaseSeconds: 60 }), 'committed')
   }
   if (end === 'failed') await failJob(db, { ...mine, code: 'unavailable', message: 'Its engine is gone.' })
   else {

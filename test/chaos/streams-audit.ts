@@ -42,7 +42,7 @@ async function findStreams(db: Database): Promise<ReadonlyMap<string, StreamedJo
       select coalesce(json_agg(piece order by piece), '[]') as paid, -coalesce(sum(amount_micro), 0)::bigint as "paidMicro"
       from ledger where job_id = jobs.id and kind = 'charge'
     ) as paid cross join lateral (
-      select coalesce(json_agg(index order by index), '[]') as made, coalesce(sum(samples), 0)::int as samples
+      select coalesce(json_agg(distinct index order by index), '[]') as made, coalesce(sum(samples), 0)::int as samples
       from job_pieces where job_id = jobs.id
     ) as made
     where stream

@@ -58,6 +58,15 @@ const RULES = [
         or (state = 'completed' and charged_micro <> charge_micro)`,
   },
   {
+    rule: 'the parts of a piece have no gap, its last one ends it, and a completed stream has no piece without an end',
+    statement: sql`
+      select job_id, index, state, count(*)::int as parts, max(part) as last
+      from job_pieces join jobs on jobs.id = job_id
+      group by job_id, index, state, stream
+      having count(*) <> max(part) + 1 or min(part) filter (where is_last) < max(part)
+        or (stream and state = 'completed' and not bool_or(is_last))`,
+  },
+  {
     // Whoever tells receivers takes the event out and leaves a delivery, which is the event from then on, where the request has named a URL.
     rule: 'an async job that has ended has one event for its end, and one that has not has none',
     statement: sql`

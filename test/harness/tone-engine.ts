@@ -11,10 +11,12 @@ export interface ToneEngine extends Engine {
   readonly stopped: number
 }
 
+/** Each of another height: of one that is missing, or is there twice, it can be told. */
+const TONES = Array.from({ length: 10 }, (_, chunk) => sine(440 + 20 * chunk, 0.1, SAMPLE_RATE))
 const TONE_VOICE: Voice = { model: 'preview', version: 'tone', tensors: {}, metadata: {} }
 
 /**
- * Every piece becomes a second of the same tone. `beforeChunk` runs before each of its ten chunks and may wait, or throw as an engine
+ * Every piece becomes a second of the same ten tones. `beforeChunk` runs before each of these chunks and may wait, or throw as an engine
  * that fails would.
  */
 export function createToneEngine(
@@ -23,7 +25,6 @@ export function createToneEngine(
 ): ToneEngine {
   const pieces: Piece[] = []
   let stopped = 0
-  const samples = sine(440, 0.1, SAMPLE_RATE)
   return {
     get pieces() {
       return pieces
@@ -41,7 +42,7 @@ export function createToneEngine(
           signal.throwIfAborted()
           await beforeChunk(piece, chunk, signal)
           signal.throwIfAborted()
-          yield { samples, guards: [] }
+          yield { samples: TONES[chunk] ?? new Float32Array(0), guards: [] }
         }
         finished = true
       } finally {

@@ -8,7 +8,7 @@ import { type ClaimedJob, claimJobs } from '../../src/jobs/claim.ts'
 import { completeJob } from '../../src/jobs/finish.ts'
 import { findJob } from '../../src/jobs/job.ts'
 import { releaseJob, renewLease } from '../../src/jobs/lease.ts'
-import { commitPiece } from '../../src/jobs/pieces.ts'
+import { commitPart } from '../../src/jobs/pieces.ts'
 import { type NewJob, submitJob } from '../../src/jobs/submit.ts'
 import { requeueAbandonedJobs, SWEEP_LOCK } from '../../src/jobs/sweep.ts'
 import { newId } from '../../src/storage/ids.ts'
@@ -70,7 +70,15 @@ test('with an idempotency key, asynchronously, or once its id was told, a job ne
 
 test('what runs unattended is stopped by the sweep, by its own renewal and by its next piece', async () => {
   const account = await makeAccount(db, CREDITS)
-  const piece = { index: 0, blobKey: `pieces/${newId()}`, samples: 1, sampleRate: 24_000, guards: [] }
+  const piece = {
+    index: 0,
+    part: 0,
+    isLast: true,
+    blobKey: `pieces/${newId()}`,
+    samples: 1,
+    sampleRate: 24_000,
+    guards: [],
+  }
   const sees: Record<string, (job: ClaimedJob) => Promise<unknown>> = {
     sweep: async (job) => {
       await sweep()
@@ -78,7 +86,7 @@ test('what runs unattended is stopped by the sweep, by its own renewal and by it
     },
     renewal: (job) => renewLease(db, { ...job, leaseSeconds: 60 }),
     piece: ({ id, leaseToken }) =>
-      commitPiece(db, { ...piece, id, leaseToken, engineSeconds: 0, chargeMicro: 5, leaseSeconds: 60 }),
+      commitPart(db, { ...piece, id, leaseToken, engineSeconds: 0, chargeMicro: 5, leaseSeconds: 60 }),
   }
   for (const [who, look] of Object.entries(sees)) {
     await submit(account, { stream: true })

@@ -35,7 +35,7 @@ test('a claimed job has all that its worker needs, and nobody else gets it', asy
   assert.deepEqual(job.request, request)
   assert.equal(job.accountId, account.accountId)
   assert.deepEqual([job.attempt, job.maxAttempts, job.stream, job.retention, job.mode], [1, 3, true, 'normal', 'sync'])
-  assert.deepEqual(job.pieces, [])
+  assert.deepEqual(job.parts, [])
   assert.ok(job.queuedSeconds >= 0 && job.queuedSeconds < 60)
   assert.deepEqual(await claim(5), [])
 })

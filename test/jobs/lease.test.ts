@@ -8,7 +8,7 @@ import { type ClaimedJob, claimJobs } from '../../src/jobs/claim.ts'
 import { completeJob, failJob } from '../../src/jobs/finish.ts'
 import { findJob, type Job } from '../../src/jobs/job.ts'
 import { releaseJob, renewLease } from '../../src/jobs/lease.ts'
-import { commitPiece, findPieces } from '../../src/jobs/pieces.ts'
+import { commitPart, findPieces } from '../../src/jobs/pieces.ts'
 import { type NewJob, submitJob } from '../../src/jobs/submit.ts'
 import { requeueAbandonedJobs } from '../../src/jobs/sweep.ts'
 import { newId } from '../../src/storage/ids.ts'
@@ -41,6 +41,8 @@ const piece = ({ id, leaseToken }: ClaimedJob, index: number, chargeMicro = 0) =
   id,
   leaseToken,
   index,
+  part: 0,
+  isLast: true,
   blobKey: `pieces/${newId()}`,
   samples: 24_000,
   sampleRate: 24_000,
@@ -65,7 +67,7 @@ test('without the lease nothing can be done with a running job', async () => {
   const stranger = { ...job, leaseToken: newId() }
   assert.equal(await renewLease(db, { ...stranger, leaseSeconds: 60 }), 'lost')
   assert.equal(await releaseJob(db, { ...stranger, delaySeconds: 0, countAttempt: true }), 'lost')
-  assert.equal(await commitPiece(db, piece(stranger, 0)), 'lost')
+  assert.equal(await commitPart(db, piece(stranger, 0)), 'lost')
   assert.equal(await completeJob(db, completion(stranger)), undefined)
   assert.equal(await failJob(db, { ...stranger, code: 'internal', message: 'no' }), false)
   assert.equal(await stateOf(job), 'running')
@@ -85,7 +87,7 @@ test('a worker that comes back after its job was claimed by another is fenced ou
   const next = await claimOne()
   assert.deepEqual([next.id, next.attempt], [late.id, 2])
   assert.equal(await completeJob(db, completion(late)), undefined)
-  assert.equal(await commitPiece(db, piece(late, 0)), 'lost')
+  assert.equal(await commitPart(db, piece(late, 0)), 'lost')
   assert.equal((await completeJob(db, completion(next)))?.remainingMicro, 4000)
   assert.deepEqual(await moneyOf(account), { balanceMicro: 4000, heldMicro: 0 })
 })
@@ -157,7 +159,7 @@ for (const [way, leave] of Object.entries(WAYS_OUT)) {
     const asked = await cancelJob(db, account.accountId, job.id)
     assert.ok(asked?.state === 'running' && asked.cancelRequested)
     assert.equal(await renewLease(db, { ...job, leaseSeconds: 60 }), 'cancel')
-    assert.equal(await commitPiece(db, piece(job, 0)), 'cancel')
+    assert.equal(await commitPart(db, piece(job, 0)), 'cancel')
     await leave(job)
     assert.equal(await stateOf(job), 'cancelled')
     assert.deepEqual(await eventsOf(job), ['cancelled'])
@@ -177,10 +179,10 @@ test('the pieces of a stream are charged as they are committed, the rest of the 
   const account = await makeAccount(db, 10_000)
   const job = await submitAndClaim(account, { stream: true })
   const first = piece(job, 0, 2000)
-  assert.equal(await commitPiece(db, first), 'committed')
+  assert.equal(await commitPart(db, first), 'committed')
   assert.deepEqual(await moneyOf(account), { balanceMicro: 8000, heldMicro: 4400 })
-  assert.equal(await commitPiece(db, first), 'committed') // the answer was lost
-  assert.equal(await commitPiece(db, piece(job, 1, 3000)), 'committed')
+  assert.equal(await commitPart(db, first), 'committed') // the answer was lost
+  assert.equal(await commitPart(db, piece(job, 1, 3000)), 'committed')
   assert.equal((await completeJob(db, completion(job)))?.remainingMicro, 5000)
   assert.deepEqual(await moneyOf(account), { balanceMicro: 5000, heldMicro: 0 })
   const done = await findJob(db, account.accountId, job.id)
@@ -194,7 +196,7 @@ test('the pieces of a stream are charged as they are committed, the rest of the 
 test('a stream that is cancelled half-way has paid for what was delivered', async () => {
   const account = await makeAccount(db, 10_000)
   const job = await submitAndClaim(account, { stream: true })
-  await commitPiece(db, piece(job, 0, 2000))
+  await commitPart(db, piece(job, 0, 2000))
   await cancelJob(db, account.accountId, job.id)
   await releaseJob(db, { ...job, delaySeconds: 0, countAttempt: false })
   assert.equal(await stateOf(job), 'cancelled')
@@ -203,20 +205,20 @@ test('a stream that is cancelled half-way has paid for what was delivered', asyn
 
 test('the next attempt is given the pieces that are made, and need not make them again', async () => {
   const job = await submitAndClaim(await makeAccount(db))
-  const made = { ...piece(job, 0), guards: [{ name: 'cap' }], model: 'preview', version: '1' }
-  await commitPiece(db, made)
+  const made = { ...piece(job, 0), guards: ['cap'], model: 'preview', version: '1' }
+  await commitPart(db, made)
   await releaseJob(db, { ...job, delaySeconds: 0, countAttempt: false })
   const again = await claimOne()
   const { id: _id, leaseToken: _token, leaseSeconds: _seconds, ...expected } = made
-  assert.deepEqual(again.pieces, [expected])
+  assert.deepEqual(again.parts, [expected])
 })
 
 test('a file is not paid by the piece, and no piece takes more than the hold', async () => {
   const account = await makeAccount(db, 10_000)
   const file = await submitAndClaim(account, { holdMicro: 100 })
-  await assert.rejects(commitPiece(db, piece(file, 0, 1)), /not paid by the piece/)
+  await assert.rejects(commitPart(db, piece(file, 0, 1)), /not paid by the piece/)
   const stream = await submitAndClaim(account, { holdMicro: 100, stream: true })
-  await assert.rejects(commitPiece(db, piece(stream, 0, 101)), /check constraint/)
+  await assert.rejects(commitPart(db, piece(stream, 0, 101)), /check constraint/)
   assert.deepEqual(await moneyOf(account), { balanceMicro: 10_000, heldMicro: 200 })
 })
 
@@ -253,7 +255,7 @@ test('each end is counted once in the day’s usage, and its cost is what was ch
   await submitJob(db, cancelled)
   await cancelJob(db, undefined, cancelled.id)
   const stream = await submitAndClaim(account, { characters: 30, stream: true })
-  await commitPiece(db, piece(stream, 0, 500))
+  await commitPart(db, piece(stream, 0, 500))
   await cancelJob(db, undefined, stream.id)
   await releaseJob(db, { ...stream, delaySeconds: 0, countAttempt: false })
   const usage = await db

@@ -12,7 +12,7 @@ import { type ClaimedJob, claimJobs } from '../../src/jobs/claim.ts'
 import { completeJob, failJob } from '../../src/jobs/finish.ts'
 import type { JobMode } from '../../src/jobs/job.ts'
 import { releaseJob, renewLease } from '../../src/jobs/lease.ts'
-import { commitPiece } from '../../src/jobs/pieces.ts'
+import { commitPart } from '../../src/jobs/pieces.ts'
 import { submitJob } from '../../src/jobs/submit.ts'
 import { removeExpired, requeueAbandonedJobs } from '../../src/jobs/sweep.ts'
 import { createFileBlobs } from '../../src/storage/file-blobs.ts'
@@ -123,8 +123,9 @@ async function take(step: Step, { accounts, submitted, claimed }: Known): Promis
   switch (step.kind) {
     case 'piece': {
       const { index, charge: chargeMicro } = step
-      const made = { index, blobKey: `pieces/${newId()}`, samples: 1, sampleRate: 24_000, guards: [], engineSeconds: 0 }
-      return orRefused(() => commitPiece(db, { id, leaseToken, ...made, chargeMicro, leaseSeconds: 60 }))
+      const whole = { index, part: 0, isLast: true, samples: 1, sampleRate: 24_000 }
+      const made = { ...whole, blobKey: `pieces/${newId()}`, guards: [], engineSeconds: 0 }
+      return orRefused(() => commitPart(db, { id, leaseToken, ...made, chargeMicro, leaseSeconds: 60 }))
     }
     case 'complete': {
       const bytes = Buffer.from(id)

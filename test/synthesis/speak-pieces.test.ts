@@ -5,7 +5,8 @@ import { setImmediate } from 'node:timers/promises'
 import { concatSamples } from '../../src/audio/pcm.ts'
 import { createChatterboxEngine } from '../../src/engine/chatterbox/chatterbox.ts'
 import type { Engine, Piece, Voice } from '../../src/engine/engine.ts'
-import { piecesOf, type SpokenPiece, speakPieces } from '../../src/synthesis/speak-pieces.ts'
+import { piecesOf, type SpokenPart, speakPieces } from '../../src/synthesis/speak-pieces.ts'
+import { leaveOut } from '../../src/synthesis/spoken-again.ts'
 import { makeVoice } from '../harness/synthetic-voice.ts'
 import { makeTinyBundle, type TinyBundle } from '../harness/tiny-bundle.ts'
 import { createToneEngine } from '../harness/tone-engine.ts'
@@ -27,7 +28,7 @@ function createHeldEngine(slots: number) {
   const gates = new Map<string, (error?: Error) => void>()
   const begun: string[] = []
   const held = new Map<string, Promise<void>>()
-  const engine = createToneEngine(({ text }, _chunk, signal) => {
+  const hold = (text: string, signal: AbortSignal) => {
     let piece = held.get(text)
     if (!piece) {
       begun.push(text)
@@ -46,7 +47,8 @@ function createHeldEngine(slots: number) {
       held.set(text, piece)
     }
     return piece
-  }, slots)
+  }
+  const engine = createToneEngine(({ text }, _chunk, signal) => hold(text, signal), slots)
   const end = async (text: string, error?: Error): Promise<void> => {
     const finish = gates.get(text)
     assert.ok(finish, `${text} is not being spoken`)
@@ -55,6 +57,7 @@ function createHeldEngine(slots: number) {
   }
   return {
     engine,
+    hold,
     end,
     get begun() {
       return begun.join('')
@@ -195,7 +198,7 @@ test('nothing begins for a signal that is aborted already', async () => {
 test('time of the engine is counted once, however many pieces share it', async () => {
   const held = createHeldEngine(4)
   const startedAt = performance.now()
-  const spoken: SpokenPiece[] = []
+  const spoken: SpokenPart[] = []
   const listening = (async () => {
     for await (const piece of speakPieces(letters('abcd'), held.engine, never)) spoken.push(piece)
   })()
@@ -205,6 +208,71 @@ test('time of the engine is counted once, however many pieces share it', async (
   const sum = spoken.reduce((seconds, piece) => seconds + piece.engineSeconds, 0)
   assert.ok(sum > 0 && sum <= (performance.now() - startedAt) / 1000)
   assert.equal(spoken[1]?.engineSeconds, 0) // b was done before a, and took no time of its own
+})
+
+const low = (list: readonly Piece[]): Piece[] =>
+  list.map((piece) => (piece.index === 0 ? { ...piece, latency: 'low' } : piece))
+
+test('a piece of low latency comes in parts, alone until its first sound is out; an empty part ends it', async () => {
+  const held = createHeldEngine(3)
+  const chunks = new Map<number, () => void>()
+  const engine = createToneEngine(({ text }, chunk, signal) => {
+    if (text !== 'a') return held.hold(text, signal)
+    return new Promise<void>((resolve) => chunks.set(chunk, resolve))
+  }, 3)
+  const parts: SpokenPart[] = []
+  const listening = (async () => {
+    for await (const part of speakPieces(low(letters('abcde')), engine, never)) parts.push(part)
+  })()
+  await settle()
+  assert.deepEqual([[...chunks.keys()], held.inside], [[0], ''], 'nothing else is begun before its first sound')
+  for (let chunk = 0; chunk < 10; chunk++) {
+    chunks.get(chunk)?.()
+    await settle()
+    assert.equal(parts.filter(({ samples }) => samples.length > 0).length, chunk + 1)
+    assert.equal(held.inside, chunk < 9 ? 'bc' : 'bcd', 'two of three slots while it is spoken')
+  }
+  const expected = [...Array.from({ length: 10 }, () => [0, 2400, false]), [0, 0, true]]
+  assert.deepEqual(
+    parts.map(({ index, samples, isLast }) => [index, samples.length, isLast]),
+    expected,
+  )
+  for (const piece of 'bcde') await held.end(piece)
+  await listening
+  assert.deepEqual(
+    parts.slice(11).map(({ index, samples, isLast }) => [index, samples.length, isLast]),
+    [1, 2, 3, 4].map((index) => [index, 24_000, true]),
+  )
+})
+
+test('a piece of low latency that is left in the middle stops, and so does what was begun beside it', async () => {
+  const leave: ((spoken: AsyncGenerator<SpokenPart>, abort: AbortController) => Promise<unknown>)[] = [
+    (spoken) => spoken.return(undefined),
+    (spoken, abort) => {
+      abort.abort(new Error('caller left'))
+      return assert.rejects(spoken.next(), /caller left/)
+    },
+  ]
+  for (const how of leave) {
+    const engine = createToneEngine(undefined, 3)
+    const abort = new AbortController()
+    const spoken = speakPieces(low(letters('abcd')), engine, abort.signal)
+    assert.equal((await spoken.next()).value?.isLast, false)
+    await how(spoken, abort)
+    assert.deepEqual(getEventListeners(abort.signal, 'abort'), [])
+    assert.ok(engine.stopped >= 1)
+    await listen(engine, letters('xyz')).ended // no slot is kept
+  }
+})
+
+test('of a request of low latency the first piece is spoken so, and no other', () => {
+  const text = 'One sentence of some length. '.repeat(30)
+  const latencies = (latency?: 'low') =>
+    piecesOf({ text, sampling, latency }, 7, toneVoice).map((piece) => piece.latency)
+  assert.ok(latencies().every((latency) => latency === undefined))
+  const [first, ...rest] = latencies('low')
+  assert.equal(first, 'low')
+  assert.ok(rest.length > 1 && rest.every((latency) => latency === undefined))
 })
 
 test('a long text is cut into pieces that all have its seed, a random one not among them', () => {
@@ -250,4 +318,25 @@ test('the model speaks a text the same to the last sample at once, one after ano
   const [rest] = await Promise.all([collect(engine, list.slice(3)), collect(engine, pieces(['Well.', 'Oh.'], voice))])
   assert.ok(rest.length > 0)
   assert.deepEqual(rest, whole.subarray(whole.length - rest.length))
+})
+
+test('the model speaks a first piece of low latency in parts, the same again from the middle, and the others as ever', async () => {
+  const texts = ['abcdefghi '.repeat(8).trim(), 'No, not so.', 'Hi.']
+  const list = low(pieces(texts, voice))
+  const collect = async (some: readonly Piece[]): Promise<SpokenPart[]> => {
+    const parts: SpokenPart[] = []
+    for await (const part of speakPieces(some, engine, never)) parts.push(part)
+    return parts
+  }
+  const samplesOf = (parts: readonly SpokenPart[]) => concatSamples(parts.map(({ samples }) => samples))
+  const parts = await collect(list)
+  const first = parts.filter(({ index }) => index === 0)
+  assert.ok(first.length > 3, `${first.length} parts`)
+  assert.deepEqual(samplesOf(parts.slice(first.length)), samplesOf(await collect(list.slice(1))))
+  // Whoever goes on after the second part, in other company.
+  const rest = leaveOut(samplesOf(first.slice(0, 2)))
+  const [again] = await Promise.all([collect(list), collect(pieces(['Well.', 'Oh.'], voice))])
+  const goneOn = again.flatMap((part) => (part.index === 0 ? (rest(part) ?? []) : part))
+  assert.deepEqual(samplesOf([...first.slice(0, 2), ...goneOn]), samplesOf(parts))
+  assert.equal(goneOn.length, parts.length - 2)
 })

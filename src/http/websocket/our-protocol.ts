@@ -106,6 +106,7 @@ function showEvents(connection: Connection, audio: StartMessage['audio']): Liste
         text: utterance.text,
         seed: head.seed,
         model: head.model,
+        latency: head.latency,
         content_type: head.mediaType,
         sample_rate: head.sampleRate,
         timings: { queue: seconds(head.queueSeconds), first_audio: seconds(head.firstAudioSeconds) },
@@ -127,7 +128,7 @@ function showEvents(connection: Connection, audio: StartMessage['audio']): Liste
         piece: index,
         text,
         start: seconds(startSeconds),
-        duration: seconds(length),
+        duration: length === undefined ? null : seconds(length),
       }),
     ended: (utterance, _head, { audioSeconds, costMicro, remainingMicro, timings }) =>
       connection.send({

@@ -7,7 +7,7 @@ export * from '../../../src/jobs/claim.ts'
 export async function claimJobs(db: Database, claim: Claim): Promise<ClaimedJob[]> {
   const jobs = await claimTruly(db, claim)
   return jobs.map((job) => {
-    const blobKeys = job.pieces.map(({ blobKey }) => blobKey)
-    return { ...job, pieces: job.pieces.map((piece) => ({ ...piece, blobKey: blobKeys.pop() ?? piece.blobKey })) }
+    const blobKeys = job.parts.map(({ blobKey }) => blobKey)
+    return { ...job, parts: job.parts.map((part) => ({ ...part, blobKey: blobKeys.pop() ?? part.blobKey })) }
   })
 }
