@@ -5,7 +5,15 @@ import type { Provenance } from '../contract/provenance.ts'
 import type { Uploaded } from '../contract/uploads.ts'
 import type { UsageReport } from '../contract/usage.ts'
 import { type CallOptions, createConnection } from './connection.ts'
-import { blobOf, bodyOf, randomKey, type SpeechOptions, type SpeechParameters, type UsageQuery } from './parameters.ts'
+import {
+  blobOf,
+  bodyOf,
+  randomKey,
+  type SpeechOptions,
+  type SpeechParameters,
+  type StreamParameters,
+  type UsageQuery,
+} from './parameters.ts'
 import { createPieces, type Pieces } from './pieces.ts'
 import { createRequests, type Requests } from './requests.ts'
 import { readJson, readSpeech, type Speech } from './speech.ts'
@@ -19,6 +27,7 @@ export type {
   NewVoice,
   SpeechOptions,
   SpeechParameters,
+  StreamParameters,
   UsageQuery,
   VoiceChanges,
 } from './parameters.ts'
@@ -45,7 +54,7 @@ export interface Client extends Requests {
   /** The whole audio, once it is made and charged. An aborted signal stops the work, and nothing is charged. */
   speak(parameters: SpeechParameters, options?: SpeechOptions): Promise<Speech>
   /** The audio while it is made, from the first sound on; charged by the piece. */
-  stream(parameters: SpeechParameters, options?: SpeechOptions): Promise<SpeechStream>
+  stream(parameters: StreamParameters, options?: SpeechOptions): Promise<SpeechStream>
   /** Stores recordings ahead, up to 16, and gets URLs to name them by. Not repeated after a failure. */
   upload(files: readonly (Blob | Uint8Array<ArrayBuffer>)[], options?: CallOptions): Promise<Uploaded>
   readonly pieces: Pieces

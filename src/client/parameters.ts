@@ -10,7 +10,9 @@ type WithFile<T> = Omit<T, 'reference_audio'> & {
   readonly reference_audio?: string | Blob | Uint8Array<ArrayBuffer> | undefined
 }
 
-export type SpeechParameters = WithFile<Omit<z.input<typeof syncSpeechSchema>, 'stream' | 'stream_format'>>
+type SyncSpeech = z.input<typeof syncSpeechSchema>
+export type SpeechParameters = WithFile<Omit<SyncSpeech, 'stream' | 'stream_format' | 'latency'>>
+export type StreamParameters = WithFile<Omit<SyncSpeech, 'stream' | 'stream_format'>>
 export type AsyncSpeechParameters = WithFile<z.input<typeof asyncSpeechSchema>>
 export type NewVoice = WithFile<z.input<typeof newVoiceSchema>>
 export type VoiceChanges = z.input<typeof voiceChangesSchema>

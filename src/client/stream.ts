@@ -3,7 +3,7 @@
 import { ChatterboxError } from './chatterbox-error.ts'
 import { type Checksum, createChecksum } from './checksum.ts'
 import { type Connection, type Deadline, startDeadline } from './connection.ts'
-import { bodyOf, MEDIA_TYPES, randomKey, type SpeechOptions, type SpeechParameters } from './parameters.ts'
+import { bodyOf, MEDIA_TYPES, randomKey, type SpeechOptions, type StreamParameters } from './parameters.ts'
 import { readEvents } from './server-sent-events.ts'
 import { readHead, readJson, type SpeechHead } from './speech.ts'
 
@@ -12,6 +12,7 @@ export interface StreamTotals {
   readonly request_id: string
   readonly seed: number
   readonly model: string
+  readonly latency: 'normal' | 'low'
   readonly content_type: string
   readonly duration: number
   readonly sample_rate: number
@@ -60,7 +61,7 @@ const MOST_RESUMPTIONS = 3
 /** Returns with the first sound. Throws ChatterboxError as every call does. */
 export async function openStream(
   { connection, path, timeoutSeconds: defaultSeconds }: StreamDeps,
-  parameters: SpeechParameters,
+  parameters: StreamParameters,
   { idempotencyKey = randomKey(), timeoutSeconds = defaultSeconds, ...options }: SpeechOptions,
 ): Promise<SpeechStream> {
   const { body, headers } = bodyOf({ ...parameters, stream: true, stream_format: 'sse' })

@@ -60,7 +60,11 @@ export const ELEVENLABS_ROUTES = {
     curl: `curl "$BASE/v1/text-to-speech/ada/stream" -H "xi-api-key: $KEY" -H 'content-type: application/json' \\
   -d '{"text": "Hello there."}' -o speech.mp3`,
     responses: {
-      200: { description: 'The audio, in chunks.', media: MEDIA, headers: ['x-audio-duration', ...SPEECH_HEADERS] },
+      200: {
+        description: 'The audio, in chunks.',
+        media: MEDIA,
+        headers: ['x-latency', 'x-audio-duration', ...SPEECH_HEADERS],
+      },
     },
   },
   searchVoices: {

@@ -31,6 +31,12 @@ export const elevenLabsQuerySchema = z
     enable_logging: flag('enable_logging')
       .default('true')
       .describe('`false` is the `retention` `none` of the other routes.'),
+    optimize_streaming_latency: z
+      .enum(['0', '1', '2', '3', '4'], {
+        error: 'optimize_streaming_latency must be an integer between 0 and 4.',
+      })
+      .optional()
+      .describe('Of a stream: from 1 on, the `latency` `low` of the other routes. Without a stream it is ignored.'),
   })
   .meta({ description: 'After the `?`.', examples: [{ output_format: 'pcm_16000' }] })
 

@@ -21,6 +21,7 @@ export const OPENAI_ROUTES = {
         headers: [
           'x-seed-value',
           'x-model',
+          'x-latency',
           'x-cost',
           'x-remaining-credits',
           'x-audio-duration',

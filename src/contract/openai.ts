@@ -1,7 +1,7 @@
 // What clients of OpenAI's speech API send and get, as far as this server has it: names and shapes are theirs.
 import { z } from 'zod'
 import { ERROR_CODES } from '../errors.ts'
-import { speechSchema, spokenText } from './speech.ts'
+import { latency, speechSchema, spokenText } from './speech.ts'
 
 /** Model names that are answered: ours, and those that clients have built in. `x-model` says who spoke. */
 export const OPENAI_MODELS = ['chatterbox-turbo', 'tts-1', 'tts-1-hd', 'gpt-4o-mini-tts'] as const
@@ -63,6 +63,7 @@ export const openAISpeechSchema = z
       .enum(['audio', 'sse'], { error: 'stream_format must be one of audio, sse.' })
       .default('audio')
       .describe('`sse`: events `speech.audio.delta` and `speech.audio.done`.'),
+    latency,
     temperature,
     top_p,
     top_k,

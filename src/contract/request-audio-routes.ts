@@ -16,7 +16,7 @@ export const REQUEST_AUDIO_ROUTES = {
       200: {
         description: 'The audio.',
         media: Object.values(OUTPUT_FORMATS).map(([mediaType]) => mediaType),
-        headers: ['x-seed-value', 'x-model', 'server-timing'],
+        headers: ['x-seed-value', 'x-model', 'x-latency', 'server-timing'],
       },
       206: {
         description: 'A range of it; of the output as it is.',

@@ -63,6 +63,7 @@ export const HEADERS = {
   'idempotent-replayed': '`true` when an earlier request with the same `Idempotency-Key` made this result.',
   'server-timing':
     'Where the time went, in milliseconds; ahead of a stream: `queue`, and `first`, from the request to the first sound.',
+  'x-latency': 'Ahead of a stream: the `latency` it is spoken with, `normal` or `low`.',
   'x-audio-duration': 'Seconds of audio; in the trailers of a stream.',
   'x-rate-limit-limit': 'Requests per minute of this key.',
   'x-rate-limit-remaining': 'Requests left now.',

@@ -33,6 +33,7 @@ export const SPEECH_ROUTES = {
           'x-model',
           'x-cold-start',
           'x-output-metadata',
+          'x-latency',
           'x-audio-duration',
           'x-ignored-parameters',
           'idempotent-replayed',

@@ -97,6 +97,14 @@ const retention = z
     '`none`: text and reference are forgotten when the work is done, and the audio when it was downloaded once or an hour has passed.',
   )
 
+/** Of what is sent while it is made. */
+export const latency = z
+  .enum(['normal', 'low'], { error: 'latency must be one of normal, low.' })
+  .default('normal')
+  .describe(
+    '`low`: a stream begins while its first piece is still being spoken, a second after the request in place of several. That piece is other audio than without, a little less faithful, is not spoken again where it goes wrong, and is charged when it begins. The same seed gives the same audio again. Needs a stream.',
+  )
+
 export const speechSchema = z
   .object({
     text: textOfUpTo(TEXT_LIMIT_CHARACTERS),
@@ -154,6 +162,7 @@ export const syncSpeechSchema = speechSchema
       .describe(
         '`sse`: stream as server-sent events `speech.audio.delta` (Base64 in `audio`), `speech.audio.done`, or `error`. `Accept: text/event-stream` asks for the same.',
       ),
+    latency,
   })
   .meta({
     description: 'Parameters stand at the top level. Unknown ones are ignored and named in `x-ignored-parameters`.',

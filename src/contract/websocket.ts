@@ -1,7 +1,7 @@
 // What callers send over a WebSocket: our messages, and ElevenLabs'. docs/websocket.md describes them.
 import { z } from 'zod'
 import { elevenLabsSpeechSchema } from './elevenlabs.ts'
-import { OUTPUT_FORMATS, type OutputFormat, speechSchema } from './speech.ts'
+import { latency, OUTPUT_FORMATS, type OutputFormat, speechSchema } from './speech.ts'
 
 /** The longest message; a reference recording is named by its voice or URL. */
 export const MAX_MESSAGE_BYTES = 65_536
@@ -44,6 +44,7 @@ export const startMessageSchema = z.object({
   repetition_penalty,
   seed,
   norm_loudness,
+  latency,
   retention,
 })
 

@@ -45,7 +45,7 @@ export async function readElevenLabsRequest(db: Database, accountId: string, ask
         text,
         reference_audio: `voice:${await requireElevenLabsVoice(db, accountId, voice)}`,
         encoding: query.output_format,
-        ...(stream ? { stream } : {}),
+        ...(stream ? { stream, latency: latencyOf(query) } : {}),
         ...(retention ? { retention } : {}),
       }),
       file: undefined,
@@ -57,6 +57,7 @@ export async function readElevenLabsRequest(db: Database, accountId: string, ask
   return {
     wanted: { ...wanted, encoding },
     ignored: [
+      ...(!stream && query.optimize_streaming_latency !== undefined ? ['optimize_streaming_latency'] : []),
       ...unknownNames(asked.query, elevenLabsQuerySchema.shape),
       ...ignoredSettings(voice_settings),
       ...unknownNames(given, elevenLabsSpeechSchema.shape),
@@ -78,6 +79,10 @@ export const ignoredSettings = (settings: Values = {}): string[] =>
 
 const retentionOf = ({ enable_logging }: ElevenLabsQuery) =>
   enable_logging === 'false' ? ('none' as const) : undefined
+
+/** Theirs has four degrees; each of them means sooner at some cost. */
+const latencyOf = ({ optimize_streaming_latency: degree = '0' }: ElevenLabsQuery) =>
+  degree === '0' ? ('normal' as const) : ('low' as const)
 
 export function requireElevenLabsModel(model: string): void {
   if (ELEVENLABS_MODELS.some((name) => name === model)) return

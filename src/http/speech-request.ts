@@ -1,16 +1,21 @@
 // The contract's words → a request to synthesis, the same for every route that takes them.
-import type { OutputFormat } from '../contract/speech.ts'
-import type { ReferenceSource, SpeechRequest } from '../synthesis/speech.ts'
+import type { OutputFormat, SpeechBody } from '../contract/speech.ts'
+import type { Latency, ReferenceSource, SpeechRequest } from '../synthesis/speech.ts'
 import { hashSpeechRequest } from './idempotency.ts'
 import type { SpeechParameters } from './speech-body.ts'
 
+/** Beside the parameters of speech, those of a route that streams. */
+type SpokenBody = SpeechBody & { readonly latency?: Latency }
+
 /** `idempotencyKey`: as the caller sent it, or undefined. */
 export function toSpeechRequest(
-  parameters: SpeechParameters,
+  parameters: SpeechParameters<SpokenBody>,
   format: OutputFormat,
   idempotencyKey: string | undefined,
 ): SpeechRequest {
-  const { body, file } = parameters
+  const { file } = parameters
+  const { latency, ...body } = parameters.body
+  const early = latency === 'low' ? { latency } : {}
   return {
     text: body.text,
     ...(body.text_handling === undefined ? {} : { textHandling: body.text_handling }),
@@ -25,13 +30,14 @@ export function toSpeechRequest(
     seed: body.seed,
     normLoudness: body.norm_loudness,
     format,
+    ...early,
     ...(body.retention === undefined ? {} : { retention: body.retention }),
     ...(idempotencyKey === undefined
       ? {}
       : {
           idempotency: {
             key: idempotencyKey,
-            requestHash: hashSpeechRequest({ ...body, output_format: format }, file),
+            requestHash: hashSpeechRequest({ ...body, ...early, output_format: format }, file),
           },
         }),
   }

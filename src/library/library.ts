@@ -21,11 +21,21 @@ import {
   readRequest,
   readVoice,
   type SpeakOptions,
+  type StreamOptions,
   type VoiceReference,
 } from './options.ts'
 
 export { AppError, type ErrorCode } from '../errors.ts'
-export type { AudioFormat, EngineOptions, LocalSpeech, ModelName, RenderOptions, SpeakOptions, VoiceReference }
+export type {
+  AudioFormat,
+  EngineOptions,
+  LocalSpeech,
+  ModelName,
+  RenderOptions,
+  SpeakOptions,
+  StreamOptions,
+  VoiceReference,
+}
 export { BundleError }
 
 export interface AudioPiece {
@@ -36,6 +46,8 @@ export interface AudioPiece {
   readonly index: number
   readonly pieces: number
   readonly text: string
+  /** Nothing more of the piece comes. False in parts of the first one, where low latency was asked for; its last part is empty. */
+  readonly isLast: boolean
   /** Of the whole: the one really used. */
   readonly seed: number
   /** Rules that changed the outcome, e.g. `token-cap`. */
@@ -53,7 +65,7 @@ export interface SpeechEngine extends AsyncDisposable {
   /** Starts the engine, if it is not running. */
   info(): Promise<EngineFacts>
   /** The text piece by piece, each as soon as it is spoken. Whoever stops reading stops the work. */
-  speak(text: string, options?: SpeakOptions): AsyncGenerator<AudioPiece, void, void>
+  speak(text: string, options?: StreamOptions): AsyncGenerator<AudioPiece, void, void>
   /** The text as a file in memory, and what is known of it. */
   render(text: string, options?: RenderOptions): Promise<LocalSpeech>
   /** The same, written; the ending picks the format where none is given. */
@@ -105,7 +117,8 @@ function speakWith(local: LocalVoices): SpeechEngine {
   const never = new AbortController().signal
   const render: SpeechEngine['render'] = async (text, options = {}) => {
     const { onProgress = () => {}, signal = never } = options
-    return speakLocally(await readRequest(text, options), local, onProgress, signal).catch(throwReasonOf(signal))
+    const request = { ...(await readRequest(text, options)), latency: undefined } // nobody hears a file before it is whole
+    return speakLocally(request, local, onProgress, signal).catch(throwReasonOf(signal))
   }
   return {
     async info() {
@@ -130,7 +143,7 @@ function speakWith(local: LocalVoices): SpeechEngine {
 async function* speakByPiece(
   { engine, voices }: LocalVoices,
   text: string,
-  options: SpeakOptions,
+  options: StreamOptions,
   signal: AbortSignal,
 ): AsyncGenerator<AudioPiece, void, void> {
   const request = await readRequest(text, options)
@@ -138,8 +151,9 @@ async function* speakByPiece(
   const { sampleRate } = await engine.info()
   const seed = chooseSeed(request.seed)
   const pieces = piecesOf(request, seed, voice)
-  for await (const { index, samples, guards } of speakPieces(pieces, engine, signal)) {
-    yield { samples, sampleRate, index, pieces: pieces.length, text: pieces[index]?.text ?? '', seed, guards }
+  for await (const { index, isLast, samples, guards } of speakPieces(pieces, engine, signal)) {
+    const { text: spoken = '' } = pieces[index] ?? {}
+    yield { samples, sampleRate, index, pieces: pieces.length, text: spoken, isLast, seed, guards }
   }
 }
 

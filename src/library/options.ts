@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import type { z } from 'zod'
 import type { AudioFormat } from '../audio/formats.ts'
-import { speechSchema } from '../contract/speech.ts'
+import { latency, speechSchema } from '../contract/speech.ts'
 import type { ModelName } from '../engine/engine.ts'
 import { AppError } from '../errors.ts'
 import type { Progress } from '../synthesis/generate.ts'
@@ -41,10 +41,17 @@ const parametersSchema = speechSchema.pick({
 /** A file, an `https:` or `data:` URL, `voice:` and a built-in name; or the bytes of a recording or of an encoded voice. */
 export type VoiceReference = string | Uint8Array
 
+const streamSchema = parametersSchema.extend({ latency })
+
 export interface SpeakOptions extends z.input<typeof parametersSchema> {
   /** Default: the voice of the model, or else the bundled one. */
   readonly voice?: VoiceReference | undefined
   readonly signal?: AbortSignal | undefined
+}
+
+export interface StreamOptions extends SpeakOptions {
+  /** `low`: the first piece comes in parts, while the rest of it is being spoken. Default: `normal`. */
+  readonly latency?: 'normal' | 'low' | undefined
 }
 
 export interface RenderOptions extends SpeakOptions {
@@ -54,11 +61,14 @@ export interface RenderOptions extends SpeakOptions {
 }
 
 /** Throws AppError `missing_parameter` or `invalid_parameter`, naming the one at fault, and what readVoice() throws. */
-export async function readRequest(text: string, { voice, format, ...rest }: RenderOptions): Promise<SpeechRequest> {
+export async function readRequest(
+  text: string,
+  { voice, format, ...rest }: RenderOptions & StreamOptions,
+): Promise<SpeechRequest> {
   if (typeof text !== 'string' || text.trim() === '') {
     throw new AppError('missing_parameter', 'text is required and must be a string.', { param: 'text' })
   }
-  const parsed = parametersSchema.safeParse(rest)
+  const parsed = streamSchema.safeParse(rest)
   if (!parsed.success) {
     const [issue] = parsed.error.issues
     throw new AppError('invalid_parameter', issue?.message ?? 'A parameter is wrong.', {
@@ -73,6 +83,7 @@ export async function readRequest(text: string, { voice, format, ...rest }: Rend
     seed,
     normLoudness: norm_loudness,
     format: format ?? 'wav',
+    ...(parsed.data.latency === 'low' ? { latency: parsed.data.latency } : {}),
   }
 }
 

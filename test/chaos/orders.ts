@@ -70,6 +70,8 @@ export interface Order {
   readonly reference: (typeof REFERENCE_KINDS)[number]
   /** Of a stream: as server-sent events, not in chunks. */
   readonly asEvents?: boolean
+  /** Of a stream: its first piece comes in parts. */
+  readonly latency?: 'low'
   /** Of a `piece`, whose text is that of the piece alone. */
   readonly changes?: PieceToChange
   readonly receipts: Receipt[]
@@ -111,7 +113,8 @@ export function makeOrder({ random, withPoison, texts }: OrderChances): Order {
   if (kind < 0.08) return { ...common, api: 'long', text: VERY_LONG_TEXT, format: 'wav' }
   if (kind < 0.28) {
     const text = random() < 0.7 ? pick(LONG_TEXTS) : chooseText()
-    return { ...common, api: 'stream', text, format: pick(['wav', 'mp3'] as const), asEvents: random() < 0.4 }
+    const early = random() < 0.5 ? { latency: 'low' as const } : {}
+    return { ...common, ...early, api: 'stream', text, format: pick(['wav', 'mp3'] as const), asEvents: random() < 0.4 }
   }
   return { ...common, api: random() < 0.6 ? 'v1' : 'v2', text: chooseText(), format: pick(FORMATS) }
 }
@@ -131,7 +134,7 @@ const nothingYet = () => ({
 })
 
 /** Equal names sound equal. A stored voice is an excerpt of the recording, and named in the file. */
-export function nameSound({ text, format, seed, reference, changes, api }: Order): string {
+export function nameSound({ text, format, seed, reference, changes, api, latency }: Order): string {
   const whole = changes && [nameSound(changes.order), changes.index]
-  return JSON.stringify([text, format, seed, reference === 'voice', api === 'stream', whole])
+  return JSON.stringify([text, format, seed, reference === 'voice', api === 'stream', latency, whole])
 }

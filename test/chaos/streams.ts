@@ -14,7 +14,10 @@ interface Heard {
 
 /** One try. A stream that breaks is asked for again, from the beginning and with the same key. */
 export async function listenTo(shop: Shop, order: Order, signal?: AbortSignal): Promise<Decision> {
-  const how: Record<string, string | boolean> = order.asEvents ? { stream_format: 'sse' } : { stream: true }
+  const how: Record<string, string | boolean> = {
+    ...(order.asEvents ? { stream_format: 'sse' } : { stream: true }),
+    ...(order.latency ? { latency: order.latency } : {}),
+  }
   const { headers, body } = shop.references.encode(order, how)
   const written = new Request('http://gateway', { method: 'POST', headers, body }) // writes forms as fetch would
   const heard = await hear(`${shop.gatewayUrl()}/v1/${MODEL_SLUG}`, Buffer.from(await written.arrayBuffer()), {

@@ -100,6 +100,18 @@ test('a stream gives the first sound while the rest is made, then the same file 
   assert.ok((stream.totals?.timings.first_audio ?? 0) > 0)
 })
 
+test('a stream of low latency gives sound while its first piece is made, and says in its totals that it was one', async () => {
+  const opened = withResolvers()
+  engine.beforeChunk = async ({ index }, chunk) => {
+    if (index === 0 && chunk === 1) await opened.promise
+  }
+  const stream = await client.stream({ ...LONG, output_format: 'pcm', latency: 'low' })
+  const bytes = await collect(stream, () => opened.resolve())
+  engine.beforeChunk = () => {}
+  assert.ok(bytes.equals(await collect(await client.stream({ ...LONG, output_format: 'pcm' }))))
+  assert.equal(stream.totals?.latency, 'low')
+})
+
 test('a stream that fails in the middle throws what it failed of', async () => {
   engine.beforeChunk = ({ index }) => {
     if (index === 2) throw new AppError('invalid_reference_audio', 'No.')

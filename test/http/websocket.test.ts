@@ -11,7 +11,7 @@ import { packageRoot } from '../../src/config.ts'
 import { CLOSE_CODES } from '../../src/contract/websocket.ts'
 import { AppError } from '../../src/errors.ts'
 import { findJob } from '../../src/jobs/job.ts'
-import { buildScratchApp, holdEngine, openScratchApp } from './scratch-app.ts'
+import { buildScratchApp, holdEngine, openScratchApp, withResolvers } from './scratch-app.ts'
 import { listen, piecesText } from './streaming.ts'
 
 const scratch = await openScratchApp({ PRICE_PER_1000_CHARACTERS: '0.01' })
@@ -131,6 +131,46 @@ test('with cut flush a text is one utterance, whose pieces say where they are; a
   assert.equal(Buffer.concat(bytes).length, whole.length)
 })
 
+test('of low latency, audio comes while the first piece is spoken, whose length nobody knows yet; cancelled there, it is paid', async () => {
+  const caller = await connect()
+  caller.send({ type: 'start', voice: 'ada', cut: 'flush', latency: 'low' })
+  const gate = withResolvers()
+  engine.beforeChunk = async ({ index }, chunk, signal) => {
+    if (index === 0 && chunk < 2) return
+    await Promise.race([gate.promise, once(signal, 'abort')])
+  }
+  const text = piecesText(2)
+  caller.send({ type: 'text', text })
+  caller.send({ type: 'flush' })
+  const start = await caller.until('utterance-start')
+  const piece = await caller.until('piece')
+  assert.deepEqual([start.latency, piece.piece, piece.start, piece.duration], ['low', 0, 0, null])
+  gate.resolve()
+  engine.beforeChunk = () => {}
+  await caller.until('utterance-end')
+  const places = caller.events
+    .filter(({ type }) => type === 'piece')
+    .map(({ piece, start, duration }) => [piece, start, duration])
+  assert.deepEqual(places, [[0, 0, null], ...places.slice(1).map((_, i) => [i + 1, i + 1, 1])])
+  assert.ok(places.length > 1 && Buffer.concat(caller.audio).equals(await plain(text)))
+
+  const before = (await scratch.balanceMicro()) ?? 0
+  engine.beforeChunk = async ({ index }, chunk, signal) => {
+    if (index > 0 || chunk > 1) await once(signal, 'abort')
+  }
+  caller.send({ type: 'text', text })
+  caller.send({ type: 'flush' })
+  const { request_id: id } = await caller.until('utterance-start', ({ utterance }) => utterance === 1)
+  caller.send({ type: 'cancel' })
+  await caller.until('cancelled')
+  const job = await ended(id)
+  engine.beforeChunk = () => {}
+  assert.ok(job.state === 'cancelled' && job.chargedMicro > 0 && job.chargedMicro < job.holdMicro)
+  assert.deepEqual([await scratch.balanceMicro(), await scratch.heldMicro()], [before - job.chargedMicro, 0])
+  caller.send({ type: 'end' })
+  assert.equal(await caller.closed, 1000)
+})
+
 test('cancel stops what is spoken and what waits; the connection goes on, and nothing stays held', async () => {
   const caller = await connect()
   caller.send({ type: 'start', voice: 'ada' })
@@ -201,6 +241,7 @@ test('messages that cannot be followed end the connection, naming the field, and
     [{ type: 'start', voice: 'ada', reference_audio: 'voice:ada' }, 'invalid_parameter', 'voice'],
     [{ type: 'start', temperature: 9 }, 'invalid_parameter', 'temperature'],
     [{ type: 'start', output_format: 'aac' }, 'invalid_parameter', 'output_format'],
+    [{ type: 'start', latency: 'none' }, 'invalid_parameter', 'latency'],
     ['{', 'invalid_json', undefined],
     ['[]', 'invalid_json', undefined],
   ]

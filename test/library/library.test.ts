@@ -51,6 +51,27 @@ test('the same text, voice and seed give the bytes that a server gives, piece by
   assert.ok(Buffer.concat(pieces.map(({ samples }) => toLittleEndian(toInt16(samples)))).equals(bytes))
 })
 
+test('of low latency the first piece comes in parts, joined the same each time; a file knows no latency', async () => {
+  await using tiny = await createEngine({ model: bundle.folder, threads: 1, dataDir: folder })
+  const voice = await tiny.encodeVoice(BUNDLED_VOICE_FILE)
+  const speak = async () => {
+    const parts = []
+    for await (const part of tiny.speak('abcdefghi '.repeat(8), { voice, latency: 'low' })) parts.push(part)
+    return parts
+  }
+  const [parts, again] = [await speak(), await speak()]
+  assert.ok(parts.length > 3 && parts.every(({ index }) => index === 0))
+  assert.deepEqual(
+    parts.map(({ isLast, samples }) => [isLast, samples.length > 0]),
+    [...parts.slice(1).map(() => [false, true]), [true, false]],
+  )
+  assert.deepEqual(again, parts)
+  const asked = { voice, latency: 'low' } as object
+  assert.deepEqual((await tiny.render('Hi.', asked)).bytes, (await tiny.render('Hi.', { voice })).bytes)
+  const wrong = tiny.speak('Hi.', { voice, latency: 'none' as 'low' })
+  await assert.rejects(wrong.next(), refused('invalid_parameter', 'latency'))
+})
+
 test('a voice is encoded once, and speaks as its recording does', async () => {
   const file = await engine.encodeVoice(BUNDLED_VOICE_FILE)
   const [fromFile, fromRecording] = [
