@@ -1,5 +1,6 @@
-// How long a caller waits for the first sound, and for the last: texts of 300 and 3,000 characters, whole and streamed, measured by a client of a
-// server in a process of its own. `node build/bench/first-audio.bench.js [--rounds 5] [--characters 300] [--model turbo --model-dir DIR]`: the preview, or a model that
+// How long a caller waits for the first sound, for the last, and in between: texts of 300 and 3,000 characters, whole, streamed, and with
+// `--latency low` streamed so as well, measured by a client of a server in a process of its own.
+// `node build/bench/first-audio.bench.js [--rounds 5] [--characters 300] [--latency low] [--model turbo --model-dir DIR]`: the preview, or a model that
 // is compiled in DIR (bench/README.md says how one is made). The last line is the result as JSON.
 import { once } from 'node:events'
 import { readFile, rm } from 'node:fs/promises'
@@ -19,18 +20,21 @@ const SENTENCES = [
   'She asked whether anyone had seen the keys that morning, and nobody answered.',
   'It was dark, the lamps were burning low, and the road went on for miles.',
 ]
-const WAYS = ['whole', 'stream'] as const
+const WAYS = ['whole', 'stream', 'low'] as const
 
 interface Wait {
   readonly firstAudioSeconds: number
   readonly totalSeconds: number
   readonly audioSeconds: number
+  /** For which somebody who plays from the first sound on hears nothing. */
+  readonly pausesSeconds: number
 }
 
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '5' },
     characters: { type: 'string', multiple: true, default: ['300', '3000'] },
+    latency: { type: 'string', default: 'normal' },
     model: { type: 'string', default: 'preview' },
     'model-dir': { type: 'string' },
   },
@@ -52,6 +56,7 @@ async function measure(rounds: number) {
   const cases = values.characters
     .map(Number)
     .flatMap((characters) => WAYS.map((way) => ({ characters, way, waits: [] as Wait[] })))
+    .filter(({ way }) => way !== 'low' || values.latency === 'low')
   // Interleaved, so that a noisy minute of the machine falls on all of them.
   for (let round = 0; round < rounds; round++) {
     for (const { characters, way, waits } of cases) waits.push(await ask(characters, way))
@@ -62,6 +67,7 @@ async function measure(rounds: number) {
     firstAudioSeconds: round(median(waits.map(({ firstAudioSeconds }) => firstAudioSeconds))),
     totalSeconds: round(median(waits.map(({ totalSeconds }) => totalSeconds))),
     audioSeconds: round(median(waits.map(({ audioSeconds }) => audioSeconds))),
+    pausesSeconds: round(median(waits.map(({ pausesSeconds }) => pausesSeconds))),
   }))
 }
 
@@ -80,19 +86,29 @@ async function speak(url: string, reference: string, text: string, way: (typeof 
   const response = await fetch(`${url}/v1/${MODEL_SLUG}`, {
     method: 'POST',
     headers: { 'x-api-key': KEY, 'content-type': 'application/json' },
-    body: JSON.stringify({ text, reference_audio: reference, output_format: 'pcm', stream: way === 'stream' }),
+    body: JSON.stringify({
+      text,
+      reference_audio: reference,
+      output_format: 'pcm',
+      stream: way !== 'whole',
+      latency: way === 'low' ? 'low' : 'normal',
+    }),
   })
   invariant(response.ok && response.body, `${response.status} ${response.ok ? '' : await response.text()}`)
   let firstAt: number | undefined
   let bytes = 0
+  let pausesSeconds = 0
   for await (const part of response.body) {
-    firstAt ??= performance.now()
+    const at = performance.now()
+    firstAt ??= at
+    pausesSeconds += Math.max(0, (at - firstAt) / 1000 - bytes / 2 / 24_000 - pausesSeconds)
     bytes += part.length
   }
   return {
     firstAudioSeconds: ((firstAt ?? performance.now()) - startedAt) / 1000,
     totalSeconds: (performance.now() - startedAt) / 1000,
     audioSeconds: bytes / 2 / 24_000,
+    pausesSeconds,
   }
 }
 
