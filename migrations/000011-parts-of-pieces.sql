@@ -1,4 +1,4 @@
--- A piece that somebody waits for is stored, charged and sent in parts, while the rest of it is being spoken. Every other piece is one part,
+-- A piece of low latency is stored, charged and sent in parts, while the rest of it is being spoken. Every other piece is one part,
 -- which is its last. A job that is to go on in the middle of a piece speaks it again and leaves out what its parts hold.
 alter table job_pieces
   add column part    integer not null default 0 check (part >= 0),

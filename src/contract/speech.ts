@@ -102,7 +102,7 @@ export const latency = z
   .enum(['normal', 'low'], { error: 'latency must be one of normal, low.' })
   .default('normal')
   .describe(
-    '`low`: a stream begins while its first piece is still being spoken, a second after the request in place of several. That piece is other audio than without, a little less faithful, is not spoken again where it goes wrong, and is charged when it begins. The same seed gives the same audio again. Needs a stream.',
+    '`low`: a stream begins while its first piece is still being spoken, and its second piece is sent so as well. These two are other audio than without, a little less faithful; they are not spoken again where they go wrong, and charged when they begin. The same seed gives the same audio again. Needs a stream.',
   )
 
 export const speechSchema = z

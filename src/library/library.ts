@@ -46,7 +46,7 @@ export interface AudioPiece {
   readonly index: number
   readonly pieces: number
   readonly text: string
-  /** Nothing more of the piece comes. False in parts of the first one, where low latency was asked for; its last part is empty. */
+  /** Nothing more of the piece comes. False in parts of the first two, where low latency was asked for; the last part of each is empty. */
   readonly isLast: boolean
   /** Of the whole: the one really used. */
   readonly seed: number

@@ -50,7 +50,7 @@ export interface SpeakOptions extends z.input<typeof parametersSchema> {
 }
 
 export interface StreamOptions extends SpeakOptions {
-  /** `low`: the first piece comes in parts, while the rest of it is being spoken. Default: `normal`. */
+  /** `low`: the first two pieces come in parts, while the rest of them is being spoken. Default: `normal`. */
   readonly latency?: 'normal' | 'low' | undefined
 }
 

@@ -33,9 +33,12 @@ export const cutText = ({ text, textHandling }: Pick<SpeechRequest, 'text' | 'te
   splitIntoPieces(text, textHandling)
 
 /**
- * What is to be spoken: the text cut into pieces, where it is not cut already. `seed` is one already chosen, neither 0 nor −1. Of low latency
- * is the first piece alone: it is the one that somebody waits for, and in parts a piece costs the decoder more and sounds a little worse.
+ * So many pieces at the beginning of a request of low latency are spoken so: the first, which is waited for, is some 7 s long, and the second,
+ * of up to 18 s, is not whole when that has been heard. The third is.
  */
+const EARLY_PIECES = 2
+
+/** What is to be spoken: the text cut into pieces, where it is not cut already. `seed` is one already chosen, neither 0 nor −1. */
 export function piecesOf(
   request: Pick<SpeechRequest, 'text' | 'textHandling' | 'sampling' | 'latency'> & Pick<StoredRequest, 'pieces'>,
   seed: number,
@@ -45,7 +48,7 @@ export function piecesOf(
   const pieces: readonly StoredPieceText[] = request.pieces ?? cutText(request).map((text) => ({ text }))
   return pieces.map(({ text, seed: own = seed }, index) => {
     const piece = { text, index, voice, sampling, seed: engineSeed(own) }
-    return latency && index === 0 ? { ...piece, latency } : piece
+    return latency && index < EARLY_PIECES ? { ...piece, latency } : piece
   })
 }
 

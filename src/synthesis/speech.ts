@@ -32,7 +32,7 @@ export interface SpeechRequest {
   readonly format: AudioFormat
   /** Where the file is not the plain one of its format. */
   readonly encoding?: Encoding | undefined
-  /** Of a stream: its first sound comes while its first piece is still being spoken. Default: when that piece is done. */
+  /** Of a stream: its first pieces are sent in parts, while they are still being spoken. Default: each when it is done. */
   readonly latency?: 'low' | undefined
   /** `none`: what was asked for is forgotten when the work is done. Default: `normal`. */
   readonly retention?: Retention | undefined

@@ -151,8 +151,11 @@ test('of low latency, audio comes while the first piece is spoken, whose length 
   const places = caller.events
     .filter(({ type }) => type === 'piece')
     .map(({ piece, start, duration }) => [piece, start, duration])
-  assert.deepEqual(places, [[0, 0, null], ...places.slice(1).map((_, i) => [i + 1, i + 1, 1])])
-  assert.ok(places.length > 1 && Buffer.concat(caller.audio).equals(await plain(text)))
+  assert.deepEqual(
+    places,
+    Array.from(places, (_, i) => [i, i, i < 2 ? null : 1]),
+  )
+  assert.ok(places.length > 2 && Buffer.concat(caller.audio).equals(await plain(text)))
 
   const before = (await scratch.balanceMicro()) ?? 0
   engine.beforeChunk = async ({ index }, chunk, signal) => {

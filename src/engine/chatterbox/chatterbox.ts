@@ -94,8 +94,9 @@ export async function createChatterboxEngine(folder: string, options: Chatterbox
         return lm.generate({ ...request, uniform, onToken }, stop)
       }
       const seed = { seed: piece.seed, pieceIndex: piece.index }
-      // Whoever has heard nothing yet goes before those who have: the decodings of a long text would otherwise double a short one's time.
-      const urgency = piece.index === 0 ? 'urgent' : 'patient'
+      // Whoever has heard nothing yet, or hears a piece while it is spoken, goes before those who wait for later pieces: the decodings of a
+      // long text would otherwise double a short one's time.
+      const urgency = piece.index === 0 || piece.latency === 'low' ? 'urgent' : 'patient'
       if (piece.latency === 'low') {
         const stream = decoder.stream(voice.decoder, seed)
         yield* speakEarly(

@@ -10,6 +10,7 @@ export const MUTANTS = {
   'mixed-pieces': { 'jobs/claim.js': 'mixed-pieces.js' },
   'split-piece': { 'jobs/pieces.js': 'split-piece.js' },
   'false-end': { 'synthesis/stream.js': 'false-end.js' },
+  'repeated-parts': { 'synthesis/spoken-again.js': 'repeated-parts.js' },
 } as const
 export type Mutant = keyof typeof MUTANTS
 
