@@ -94,8 +94,8 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorContract>> = {
   },
   pieces_unavailable: {
     status: 409,
-    when: 'The pieces of the request are not kept: retention `none`, a request that came through `/v1`, of a single piece, or of an older version; or they are by another model than the one that speaks now.',
-    remedy: 'Send the text again through `/v2`.',
+    when: 'The pieces of the request are not kept: retention `none`, a request that came through `/v1`, of a single piece, or of an older version; or they are by another model than the one that speaks now. Of a stream of low latency: its worker was lost in the middle of a piece, and the next one speaks otherwise.',
+    remedy: 'Send the text again; through `/v2` where its pieces are wanted.',
   },
   credits_not_found: {
     status: 404,
