@@ -85,7 +85,7 @@ const textOfUpTo = (limitCharacters: number) =>
 /** What kind of reference it is, and whether it can be used, synthesis finds out. */
 const referenceAudio = requiredString('reference_audio').meta({
   description:
-    'The voice: the `https:` URL of a recording with more than 5 seconds of one person speaking, a `data:` URI, the URL of an upload, or `voice:` and the id of a stored or built-in voice. Instead of a recording, a voice that `chatterbox voices encode` made of one for the model in use.',
+    'The voice: the `https:` URL of a recording with more than 5 seconds of one person speaking, a `data:` URI, the URL of an upload or of an output of yours, or `voice:` and the id of a stored or built-in voice. Instead of a recording, a voice that `chatterbox voices encode` made of one for the model in use.',
   examples: ['https://example.com/voice.mp3'],
 })
 

@@ -29,6 +29,7 @@ export function makeInputBlobKey(jobId: string): string {
 
 export interface FoundOutput {
   readonly jobId: string
+  readonly accountId: string
   readonly blobKey: string
   readonly mediaType: string
   readonly bytes: number
@@ -43,7 +44,7 @@ export async function findOutput(db: Database, outputToken: string): Promise<Fou
   return retryTransient(() =>
     db
       .selectFrom('jobs')
-      .select(['id as jobId', 'retention', 'expires_at as expiresAt'])
+      .select(['id as jobId', 'account_id as accountId', 'retention', 'expires_at as expiresAt'])
       .select((column) => [
         column.ref('output_blob_key').$notNull().as('blobKey'),
         column.ref('output_media_type').$notNull().as('mediaType'),

@@ -21,7 +21,11 @@ export interface LocalPlaces {
   readonly dataDir?: string | undefined
 }
 
-const NOTHING_STORED: StoredReferences = { readUpload: async () => undefined, readVoice: async () => undefined }
+const NOTHING_STORED: StoredReferences = {
+  readUpload: async () => undefined,
+  readOutput: async () => undefined,
+  readVoice: async () => undefined,
+}
 
 /** Nobody reads them; and each would watch the whole process. */
 let unread: Metrics | undefined

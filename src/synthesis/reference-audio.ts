@@ -9,7 +9,8 @@ import { BUNDLED_VOICE_FILE, DEFAULT_VOICE_ID, findBuiltInVoice } from './built-
 import { type DataUri, parseDataUri } from './data-uri.ts'
 import type { ReferenceSource } from './speech.ts'
 
-const UPLOAD_PATH = /^\/assets\/([\w-]{16,64})\.[a-z0-9]{1,16}$/
+/** Uploads and outputs, below whatever path a proxy or PUBLIC_URL puts before them. */
+const OWN_FILE = /\/(assets|outputs)\/([0-9a-f]{32})\.[a-z0-9]{1,16}$/
 
 /** What decides whether the form of a reference is right. */
 export interface ReferenceRules {
@@ -24,6 +25,8 @@ export interface ReferenceDeps extends ReferenceRules {
   readonly fetcher: Fetcher
   /** Bytes of an upload that exists and has not expired. */
   readonly readUpload: (token: string) => Promise<Uint8Array | undefined>
+  /** Bytes of an output of the account that exists and has not expired, unless nothing was to be kept of it. */
+  readonly readOutput: (accountId: string, token: string) => Promise<Uint8Array | undefined>
   /** What is kept of a stored voice of the account, for whoever named it before it was deleted too. */
   readonly readVoice: (accountId: string, id: string) => Promise<Uint8Array | undefined>
 }
@@ -33,8 +36,15 @@ type ReferenceForm =
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
   | { readonly kind: 'file'; readonly file: string }
   | { readonly kind: 'voice'; readonly id: string }
-  | { readonly kind: 'upload'; readonly token: string; readonly url: string }
+  | OwnFile
   | { readonly kind: 'url'; readonly url: string }
+
+/** What has the URL of a file of ours; whether it is one, only its token tells. */
+interface OwnFile {
+  readonly kind: 'upload' | 'output'
+  readonly token: string
+  readonly url: string
+}
 
 /**
  * Says what can be said of a reference before anything is held, fetched or decoded: scheme, URL, data-URI syntax, size of inline
@@ -46,7 +56,7 @@ export function readInlineReference(source: ReferenceSource, rules: ReferenceRul
   return form.kind === 'bytes' ? form.bytes : undefined
 }
 
-/** The file behind a reference: unpacked, read from our own uploads, or fetched. Checks the form as well. */
+/** The file behind a reference: unpacked, read from our own uploads and outputs, or fetched. Checks the form as well. */
 export async function resolveReference(
   source: ReferenceSource,
   deps: ReferenceDeps,
@@ -55,19 +65,28 @@ export async function resolveReference(
   const form = formOf(source, deps)
   if (form.kind === 'bytes') return form.bytes
   if (form.kind === 'file') return await readFile(form.file, { signal })
+  const accountId = source.kind === 'string' ? source.accountId : undefined
   if (form.kind === 'voice') {
-    const accountId = source.kind === 'string' ? source.accountId : undefined
     const voice = (await readBuiltInVoice(form.id, deps)) ?? (accountId && (await deps.readVoice(accountId, form.id)))
     if (!voice) throw noSuchVoice(form.id)
     return voice
   }
   // By whatever name this server was reached, the token alone tells that the file is here: it need not fetch from itself.
-  const upload = form.kind === 'upload' ? await deps.readUpload(form.token) : undefined
-  if (upload) return upload
-  if (form.kind === 'upload' && deps.fetcher.problemOf(form.url)) {
-    throw rejectReference('This upload does not exist or has expired; upload the recording again.')
+  const own = form.kind === 'url' ? undefined : await readOwnFile(form, accountId, deps)
+  if (own) return own
+  if (form.kind !== 'url' && deps.fetcher.problemOf(form.url)) {
+    throw rejectReference(`This ${form.kind} does not exist or has expired; upload the recording again.`)
   }
   return await fetchReference(form.url, deps.fetcher, signal)
+}
+
+async function readOwnFile(
+  { kind, token }: OwnFile,
+  accountId: string | undefined,
+  deps: ReferenceDeps,
+): Promise<Uint8Array | undefined> {
+  if (kind === 'upload') return deps.readUpload(token)
+  return accountId === undefined ? undefined : deps.readOutput(accountId, token)
 }
 
 function formOf(source: ReferenceSource, deps: ReferenceRules): ReferenceForm {
@@ -84,8 +103,8 @@ function formOf(source: ReferenceSource, deps: ReferenceRules): ReferenceForm {
     if (id === undefined) throw rejectReference(`${NOT_A_VOICE} ${WHERE_VOICES_ARE}`)
     return { kind: 'voice', id }
   }
-  const token = uploadToken(url)
-  if (token) return { kind: 'upload', token, url }
+  const own = ownFile(url)
+  if (own) return own
   const problem = deps.fetcher.problemOf(url)
   if (problem) throw rejectReference(problem.message, problem)
   return { kind: 'url', url }
@@ -122,10 +141,11 @@ function withinLimits(data: DataUri, maxBytes: number): ReferenceForm {
   return data
 }
 
-function uploadToken(url: string): string | undefined {
+function ownFile(url: string): OwnFile | undefined {
   if (!URL.canParse(url)) return undefined
   const { protocol, pathname } = new URL(url)
-  return protocol === 'https:' || protocol === 'http:' ? UPLOAD_PATH.exec(pathname)?.[1] : undefined
+  const [, folder, token] = (/^https?:$/.test(protocol) && OWN_FILE.exec(pathname)) || []
+  return token === undefined ? undefined : { kind: folder === 'assets' ? 'upload' : 'output', token, url }
 }
 
 async function fetchReference(url: string, fetcher: Fetcher, signal: AbortSignal): Promise<Uint8Array> {

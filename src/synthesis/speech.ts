@@ -9,11 +9,11 @@ export { DELIVERY_TAGS, SOUND_TAGS } from '../engine/text/tags.ts'
 
 /** Where the reference recording comes from; reference-audio.ts turns it into bytes. */
 export type ReferenceSource =
-  /** As the caller wrote it: `https:` URL, `data:` URI, URL of an upload, `voice:<id>`. */
+  /** As the caller wrote it: `https:` URL, `data:` URI, URL of an upload or an output, `voice:<id>`. */
   | {
       readonly kind: 'string'
       readonly value: string
-      /** Whose stored voices it may name; without it, those that are built in. */
+      /** Whose stored voices and outputs it may name; without it, the built-in voices alone. */
       readonly accountId?: string
     }
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array }

@@ -6,7 +6,7 @@ import { UPLOAD_TYPES, uploadedSchema } from '../../src/contract/uploads.ts'
 import { writeVoice } from '../../src/engine/voice-file.ts'
 import { sine } from '../harness/signals.ts'
 import { multipart } from './multipart-body.ts'
-import { openScratchApp, VALID } from './scratch-app.ts'
+import { buildScratchApp, openScratchApp, VALID } from './scratch-app.ts'
 
 const scratch = await openScratchApp()
 const { app, account, db } = scratch
@@ -80,6 +80,21 @@ test('an upload is used as a reference without a request to ourselves', async ()
   const { urls } = (await upload({ data_urls: [dataUrl(wav)] })).json()
   const spoken = await scratch.speak({ ...VALID, reference_audio: urls[0] })
   assert.equal(spoken.statusCode, 200)
+})
+
+test('uploads and outputs of the account are references below a path as well, outputs for nobody else', async () => {
+  const below = await buildScratchApp(db, { PUBLIC_URL: 'http://localhost/a/tts/' })
+  const headers = { 'x-api-key': below.account.key, 'content-type': 'application/json' }
+  const payload = { data_urls: [dataUrl(wav)] }
+  const uploaded = await below.app.inject({ method: 'POST', url: '/v1/upload-asset', headers, payload })
+  const [reference_audio] = uploaded.json().urls
+  assert.match(reference_audio, /^http:\/\/localhost\/a\/tts\/assets\//)
+  const spoken = await below.speak({ ...VALID, reference_audio }, { accept: 'application/json' })
+  const { output } = spoken.json()
+  assert.match(output, /^http:\/\/localhost\/a\/tts\/outputs\//)
+  assert.equal((await below.speak({ ...VALID, reference_audio: output })).statusCode, 200)
+  const stranger = await scratch.speak({ ...VALID, reference_audio: output })
+  assert.deepEqual([stranger.statusCode, stranger.json().code], [400, 'invalid_reference_audio'])
 })
 
 const html = Buffer.from('<!doctype html><script>alert(1)</script>')

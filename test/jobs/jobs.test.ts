@@ -42,6 +42,7 @@ test('a job holds its price when it starts, is charged when it completes, and th
   assert.equal(found.chargeMicro, 6000)
   assert.deepEqual(await findOutput(db, found.output.token), {
     jobId: job.id,
+    accountId: account.accountId,
     blobKey: output.blobKey,
     mediaType: 'audio/wav',
     bytes: output.bytes,

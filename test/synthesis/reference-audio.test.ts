@@ -18,6 +18,7 @@ const deps = (changes: Partial<ReferenceDeps> = {}): ReferenceDeps => ({
   fetcher: createFetcher({ allowHttp: false, allowPrivate: false, timeoutMs: 5000, maxBytes: MIB }),
   maxBytes: MIB,
   readUpload: async (token) => (token === TOKEN ? Buffer.from('upload') : undefined),
+  readOutput: async (accountId, token) => (accountId === ANNA && token === TOKEN ? Buffer.from('output') : undefined),
   readVoice: async (accountId, id) => (accountId === ANNA && id === TOKEN ? Buffer.from('her voice') : undefined),
   defaultVoiceFile: undefined,
   ...changes,
@@ -71,10 +72,24 @@ test('inline data and files are taken as they are', async () => {
 })
 
 test('an upload of ours is read here, by whatever name this server goes and without the network', async () => {
-  for (const origin of ['http://127.0.0.1:8080', 'https://tts.example.com', 'http://localhost']) {
+  const origins = ['http://127.0.0.1:8080', 'https://tts.example.com', 'http://localhost', 'https://example.com/a/tts']
+  for (const origin of origins) {
     const source = url(`${origin}/assets/${TOKEN}.wav?x=1`)
     readInlineReference(source, deps())
     assert.equal(await resolveText(source), 'upload')
+  }
+})
+
+test('an output of ours is read here for the account it belongs to, and for nobody else', async () => {
+  for (const origin of ['http://127.0.0.1:8080', 'https://example.com/tts']) {
+    const value = `${origin}/outputs/${TOKEN}.mp3`
+    readInlineReference(url(value), deps())
+    assert.equal(await resolveText({ kind: 'string', value, accountId: ANNA }), 'output')
+  }
+  for (const accountId of ['b'.repeat(32), undefined]) {
+    const value = `http://127.0.0.1:8080/outputs/${TOKEN}.mp3`
+    const source: ReferenceSource = { kind: 'string', value, ...(accountId ? { accountId } : {}) }
+    await assert.rejects(resolveText(source), refused(/output does not exist or has expired/))
   }
 })
 

@@ -21,6 +21,7 @@ const voices = createVoices({
     fetcher: createFetcher({ allowHttp: false, allowPrivate: false, timeoutMs: 1000, maxBytes: 2 ** 20 }),
     maxBytes: 2 ** 20,
     readUpload: async () => writeVoice(VOICE),
+    readOutput: async () => undefined,
     readVoice: async () => undefined,
     defaultVoiceFile: undefined,
   },

@@ -29,14 +29,15 @@ import { validate } from '../validate.ts'
 export function createVoice(services: Services): Handler {
   return async (request, reply) => {
     using watch = watchCaller(reply)
+    const accountId = accountOf(request)
     const { parameters, file } = readNewVoice(request.body as ParsedBody)
     const body = validate(file ? newVoiceOfFileSchema : newVoiceSchema, parameters)
     const reference: ReferenceSource = file
       ? { kind: 'bytes', bytes: file }
-      : { kind: 'string', value: body.reference_audio ?? '' }
+      : { kind: 'string', value: body.reference_audio ?? '', accountId }
     const voice = await registerVoice(
       services,
-      accountOf(request),
+      accountId,
       {
         name: body.name,
         description: body.description ?? null,
