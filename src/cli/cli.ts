@@ -1,27 +1,10 @@
 #!/usr/bin/env node
-// The command line: the table of commands, how errors look, and nothing else. A command is a file in commands/.
+// The command line: the table of commands, how errors look, and nothing else. A command is a file in commands/, loaded when it is called.
 import { Command, CommanderError } from 'commander'
 import { ConfigError, version } from '../config.ts'
 import { BundleError } from '../engine/bundle.ts'
 import { AppError } from '../errors.ts'
 import { BlobStoreError } from '../storage/blobs.ts'
-import { accountsCommand } from './commands/accounts.ts'
-import { auditCommand } from './commands/audit.ts'
-import { backupCommand } from './commands/backup.ts'
-import { compileCommand } from './commands/compile.ts'
-import { creditsCommand } from './commands/credits.ts'
-import { doctorCommand } from './commands/doctor.ts'
-import { jobsCommand } from './commands/jobs.ts'
-import { keysCommand } from './commands/keys.ts'
-import { mcpCommand } from './commands/mcp.ts'
-import { pullCommand } from './commands/pull.ts'
-import { serveCommand } from './commands/serve.ts'
-import { speakCommand } from './commands/speak.ts'
-import { usageCommand } from './commands/usage.ts'
-import { verifyCommand } from './commands/verify.ts'
-import { voicesCommand } from './commands/voices.ts'
-import { workerCommand } from './commands/worker.ts'
-import { workersCommand } from './commands/workers.ts'
 import { UsageError } from './usage-error.ts'
 
 const EXAMPLES = `
@@ -41,6 +24,27 @@ Examples:
 
 Settings come from the environment; docs/settings.md lists them.`
 
+/** In the order in which help lists them. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  serve: async () => (await import('./commands/serve.ts')).serveCommand(),
+  worker: async () => (await import('./commands/worker.ts')).workerCommand(),
+  speak: async () => (await import('./commands/speak.ts')).speakCommand(),
+  voices: async () => (await import('./commands/voices.ts')).voicesCommand(),
+  mcp: async () => (await import('./commands/mcp.ts')).mcpCommand(),
+  pull: async () => (await import('./commands/pull.ts')).pullCommand(),
+  compile: async () => (await import('./commands/compile.ts')).compileCommand(),
+  accounts: async () => (await import('./commands/accounts.ts')).accountsCommand(),
+  keys: async () => (await import('./commands/keys.ts')).keysCommand(),
+  credits: async () => (await import('./commands/credits.ts')).creditsCommand(),
+  backup: async () => (await import('./commands/backup.ts')).backupCommand(),
+  jobs: async () => (await import('./commands/jobs.ts')).jobsCommand(),
+  workers: async () => (await import('./commands/workers.ts')).workersCommand(),
+  usage: async () => (await import('./commands/usage.ts')).usageCommand(),
+  audit: async () => (await import('./commands/audit.ts')).auditCommand(),
+  verify: async () => (await import('./commands/verify.ts')).verifyCommand(),
+  doctor: async () => (await import('./commands/doctor.ts')).doctorCommand(),
+}
+
 const program = new Command('chatterbox')
   .description('Text to speech with voice cloning, on your own machine.')
   .version(version)
@@ -49,26 +53,12 @@ const program = new Command('chatterbox')
   .configureHelp({ sortSubcommands: false })
   .exitOverride()
 
-for (const command of [
-  serveCommand,
-  workerCommand,
-  speakCommand,
-  voicesCommand,
-  mcpCommand,
-  pullCommand,
-  compileCommand,
-  accountsCommand,
-  keysCommand,
-  creditsCommand,
-  backupCommand,
-  jobsCommand,
-  workersCommand,
-  usageCommand,
-  auditCommand,
-  verifyCommand,
-  doctorCommand,
-])
-  program.addCommand(command())
+/** The one that is called; all of them, where help or a mistake is to be answered: loading them takes a second of processor time. */
+function calledFor([name = '']: readonly string[]): readonly (() => Promise<Command>)[] {
+  if (name === '--version' || name === '-V') return []
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
+  return command ? [command] : Object.values(COMMANDS)
+}
 
 /** What a person did wrong is one line; what we did wrong is a stack that can be reported. */
 function explain(error: unknown): string {
@@ -87,6 +77,7 @@ function explain(error: unknown): string {
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
 
 try {
+  for (const load of calledFor(process.argv.slice(2))) program.addCommand(await load())
   await program.parseAsync()
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode
