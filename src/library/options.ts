@@ -36,6 +36,7 @@ const parametersSchema = speechSchema.pick({
   repetition_penalty: true,
   seed: true,
   norm_loudness: true,
+  text_handling: true,
 })
 
 /** A file, an `https:` or `data:` URL, `voice:` and a built-in name; or the bytes of a recording or of an encoded voice. */
@@ -75,9 +76,10 @@ export async function readRequest(
       param: String(issue?.path[0]),
     })
   }
-  const { temperature, top_p, top_k, min_p, repetition_penalty, seed, norm_loudness } = parsed.data
+  const { temperature, top_p, top_k, min_p, repetition_penalty, seed, norm_loudness, text_handling } = parsed.data
   return {
     text,
+    textHandling: text_handling,
     reference: await readVoice(voice),
     sampling: { temperature, topP: top_p, topK: top_k, minP: min_p, repetitionPenalty: repetition_penalty },
     seed,

@@ -53,6 +53,15 @@ test('the same seed gives the same file, another seed another one', async () => 
   assert.notDeepEqual(first.stdout, other.stdout)
 })
 
+test('figures and signs are said in words where that is asked for', async () => {
+  const [figures, words] = await Promise.all([
+    speak(['It costs $4.50.', '--text-handling', 'full', '-o', '-']),
+    speak(['It costs four dollars and fifty cents.', '-o', '-']),
+  ])
+  assert.equal(figures.code, 0, figures.stderr)
+  assert.deepEqual(figures.stdout, words.stdout)
+})
+
 test('what is wrong is one line that says what to do', async () => {
   const cases: [string[], RegExp][] = [
     [['Hello.', '-o', 'hello.txt'], /^error: hello\.txt: the ending says no format/],
@@ -62,6 +71,7 @@ test('what is wrong is one line that says what to do', async () => {
       /^error: Reference media rejected/,
     ],
     [['Hello.', '--temperature', '9', '-o', '-'], /between 0\.05 and 2/],
+    [['Hello.', '--text-handling', 'some', '-o', '-'], /full, punctuation, none/],
     [[' '], /^error: There is no text to speak/],
   ]
   for (const [args, message] of cases) {

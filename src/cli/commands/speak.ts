@@ -4,6 +4,7 @@ import { text as readText } from 'node:stream/consumers'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { AUDIO_FORMATS, type AudioFormat } from '../../audio/formats.ts'
 import { readConfig } from '../../config.ts'
+import { TEXT_HANDLINGS, type TextHandling } from '../../engine/text/pieces.ts'
 import { formatOf, openEngine } from '../../library/library.ts'
 import { createLog } from '../../log.ts'
 import { createProgressBar } from '../progress-bar.ts'
@@ -21,6 +22,7 @@ interface SpeakOptions {
   readonly minP: number
   readonly repetitionPenalty: number
   readonly normLoudness: boolean
+  readonly textHandling: TextHandling
   readonly quiet?: boolean
 }
 
@@ -55,6 +57,11 @@ export const speakCommand = (): Command =>
     .option('--top-k <number>', 'candidates a step', between(0, 1000, true), 500)
     .option('--min-p <number>', 'least probability relative to the best', between(0, 1), 0)
     .option('--repetition-penalty <number>', 'against loops', between(1, 2), 1.3)
+    .addOption(
+      new Option('--text-handling <how>', 'full: say figures, signs and addresses in words; none: leave all as written')
+        .choices(TEXT_HANDLINGS)
+        .default('punctuation'),
+    )
     .option('--no-norm-loudness', "keep the recording's own loudness")
     .option('-q, --quiet', 'print nothing but errors')
     .action(speak)
@@ -82,6 +89,7 @@ async function speak(argument: string | undefined, options: SpeakOptions): Promi
       repetition_penalty: options.repetitionPenalty,
       seed: options.seed,
       norm_loudness: options.normLoudness,
+      text_handling: options.textHandling,
       format,
       onProgress: (progress) =>
         bar.update(progress.piecesDone / progress.pieces, `${progress.audioSeconds.toFixed(1)} s of audio`),
