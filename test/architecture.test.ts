@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
+import { ROOMS_WITH_SQL } from './harness/second-database.ts'
 
 const ARROWS: Record<string, readonly string[]> = {
   contract: [],
@@ -117,6 +118,11 @@ test('the client knows types of the contract and of zod, and nothing that a brow
     assert.doesNotMatch(source, /^import '/m, file)
     assert.doesNotMatch(source, /\b(process|Buffer|require|setImmediate)\b[.(]/, file)
   }
+})
+
+test('the rooms that write SQL are those whose tests run on a second PostgreSQL', () => {
+  const writers = files.filter((file) => importedNames(file).includes('kysely')).map((file) => file.split(path.sep)[0])
+  assert.deepEqual([...new Set([...writers, 'deploy'])].sort(), [...ROOMS_WITH_SQL])
 })
 
 test('only config.ts reads the environment', () => {

@@ -1,4 +1,4 @@
-// Runs the tests: all files on one embedded PostgreSQL, then those that use a database again on an ordinary PostgreSQL.
+// Runs the tests: all files on one embedded PostgreSQL, then those of the rooms that write SQL again on an ordinary PostgreSQL.
 // `node build/test/run.js [part of a path…]` runs the files whose path contains one of the parts. What tests leave behind fails the run.
 import { setMaxListeners } from 'node:events'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
@@ -16,7 +16,8 @@ import {
   TEMPLATE_VARIABLE,
   type TestServer,
 } from './harness/database.ts'
-import { findSecondDatabase } from './harness/second-database.ts'
+import { COSTS_VARIABLE, describeFileCosts } from './harness/file-costs.ts'
+import { findSecondDatabase, ROOMS_WITH_SQL } from './harness/second-database.ts'
 import { findStrayProcesses } from './harness/strays.ts'
 
 const CONCURRENCY = availableParallelism() + 1 // tests of processes mostly wait for them
@@ -46,10 +47,14 @@ async function main(): Promise<void> {
   const handles = pathToFileURL(path.join(testFolder, 'harness/open-handles.js')).href
   process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} --import ${handles}`.trim()
 
+  const costs = path.join(folder, 'costs')
+  process.env[COSTS_VARIABLE] = costs
+
   const server = await startTestServer()
   await runFiles(files, server, 'embedded PostgreSQL', tally).finally(() => server.close())
   if (interrupted.signal.aborted) tally.failed.push('interrupted')
-  else await runOnSecondDatabase(files.filter(usesDatabase), tally)
+  else await runOnSecondDatabase(files.filter(usesDatabase).filter(isOfRoomWithSql), tally)
+  if (existsSync(costs)) console.log(`\n${describeFileCosts(costs, testFolder)}`)
   await failOnLeftovers(folder, temporaryFolder, tally)
 
   if (tally.passed + tally.failed.length === 0) tally.failed.push('no test was run')
@@ -70,6 +75,9 @@ function findFiles(parts: readonly string[]): string[] {
 const sourceOf = (file: string): string => path.join(packageRoot, 'test', file.replace(/\.js$/, '.ts'))
 
 const usesDatabase = (file: string): boolean => readFileSync(file, 'utf8').includes('/harness/database.js')
+
+const isOfRoomWithSql = (file: string): boolean =>
+  ROOMS_WITH_SQL.some((room) => path.relative(testFolder, file).startsWith(`${room}${path.sep}`))
 
 async function runFiles(files: readonly string[], server: TestServer, database: string, tally: Tally): Promise<void> {
   process.env[SERVER_VARIABLE] = JSON.stringify(server.connection)

@@ -1,5 +1,5 @@
 // A migrated, empty database for a test file, on the server that test/run.ts has started, or – for a file run by itself – on an
-// embedded one of its own. Importing this module is what makes run.ts repeat a file on the second database.
+// embedded one of its own. What imports this module and is of a room that writes SQL, run.ts repeats on the second database.
 import { randomBytes } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { after } from 'node:test'

@@ -2,6 +2,12 @@
 import os from 'node:os'
 import { openSession, type PostgresConnection } from '../../src/storage/postgres.ts'
 
+/**
+ * What another version of PostgreSQL could read differently is in these rooms: those of src/ that write SQL, and the query that deploy/ has
+ * KEDA ask. Everything else reaches the database through them.
+ */
+export const ROOMS_WITH_SQL = ['admin', 'billing', 'deploy', 'jobs', 'storage', 'webhooks'] as const
+
 export type SecondDatabase =
   | { readonly kind: 'found'; readonly connection: PostgresConnection; readonly version: string }
   | { readonly kind: 'none'; readonly reason: string }
