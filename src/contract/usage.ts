@@ -43,7 +43,7 @@ const sums = {
     .describe('Requests that have ended, the failed ones too; a cancelled one only when a part was paid.'),
   failed: z.number().describe('Of these.'),
   characters: z.number().describe('Of text that was spoken.'),
-  audio_seconds: z.number(),
+  audio_seconds: z.number().describe('Of what was spoken; of a text in which one piece was spoken again, that piece.'),
   cost: z.number().describe('Credits (US dollars) charged.'),
 }
 

@@ -13,6 +13,9 @@ export const cancelling = sql`
   request = case state when 'queued' then ${scrubbedRequest} else request end
 `
 
+/** Of a piece of a job that is due: it was spoken for the job that this one is derived from, and counted there. submit.ts writes it so. */
+const isTakenOver = sql`jsonb_exists(due.request, 'derivedFrom') and engine_seconds = 0`
+
 /**
  * CTEs to follow one named `ended`, whose rows are jobs as the statement leaves them, all at an end. They charge what a completed job owes
  * (one that is paid by the piece has paid), release what is left of the hold, take back the turn of a job that was never begun, count the
@@ -51,9 +54,14 @@ export const settlement = sql`
       count(*),
       count(*) filter (where state = 'failed'),
       coalesce(sum(characters) filter (where state <> 'failed'), 0),
-      coalesce(sum(coalesce(output_audio_seconds, (
-        select sum(samples::float8 / sample_rate) from job_pieces where job_id = due.id and due.charged_micro > 0
-      ))), 0),
+      coalesce(sum(case
+        when output_audio_seconds is null then (
+          select sum(samples::float8 / sample_rate) from job_pieces where job_id = due.id and due.charged_micro > 0
+        )
+        else greatest(0, output_audio_seconds - (
+          select coalesce(sum(samples::float8 / sample_rate), 0) from job_pieces where job_id = due.id and ${isTakenOver}
+        ))
+      end), 0),
       sum(charged_micro)
     from due
     where state in ('completed', 'failed') or charged_micro > 0

@@ -12,6 +12,7 @@ export interface Usage {
   readonly failed: number
   /** Of those that did not fail. */
   readonly characters: number
+  /** Of those that did not fail. Pieces that were taken over from another request count there alone. */
   readonly audioSeconds: number
   readonly costMicro: number
 }

@@ -132,10 +132,14 @@ async function auditUsage(db: Database): Promise<string[]> {
       select
         account_id, count(*)::int as ended, count(*) filter (where state = 'failed')::int as ended_badly,
         coalesce(sum(characters) filter (where state <> 'failed'), 0)::int as spoken,
-        round(coalesce(sum(coalesce(output_audio_seconds, made_seconds)), 0)::numeric, 3) as heard,
+        round(coalesce(sum(coalesce(output_audio_seconds - taken_seconds, made_seconds)), 0)::numeric, 3) as heard,
         coalesce(bool_or(state <> 'completed' and charged_micro > 0 and finished_at < now() - interval '5 minutes'), false) as forgotten
       from jobs cross join lateral (
-        select sum(samples::float8 / sample_rate) as made_seconds from job_pieces where job_id = jobs.id and jobs.charged_micro > 0
+        select
+          sum(samples::float8 / sample_rate) filter (where jobs.charged_micro > 0) as made_seconds,
+          coalesce(sum(samples::float8 / sample_rate) filter (where jsonb_exists(request, 'derivedFrom') and engine_seconds = 0), 0)
+            as taken_seconds
+        from job_pieces where job_id = jobs.id
       ) as made
       where state in ('completed', 'failed') or charged_micro > 0 group by account_id
     ) made using (account_id)

@@ -54,6 +54,7 @@ const codeOf = (response: { statusCode: number; json(): { code: string; param?: 
   const { code, param } = response.json()
   return [response.statusCode, code, ...(param === undefined ? [] : [param])]
 }
+const usage = async (): Promise<{ requests: number; audio_seconds: number }> => (await get('/v1/usage')).json().total
 const pathOf = (url = '') => new URL(url).pathname
 const download = async (url: string | undefined, headers: Record<string, string> = {}) =>
   app.inject({ url: pathOf(url), headers })
@@ -175,6 +176,7 @@ test('one piece is spoken again for its own price, the others are the same to th
   const id = await completed({ seed: 5 })
   const bytes = await outputOf(id)
   const before = await scratch.balanceMicro()
+  const usedBefore = await usage()
   const begun: number[] = []
   scratch.engine.beforeChunk = (piece, chunk) => {
     if (chunk === 0) begun.push(piece.index)
@@ -190,6 +192,12 @@ test('one piece is spoken again for its own price, the others are the same to th
   const price = Math.ceil([...(old[2]?.text ?? '')].length * 50)
   assert.equal((before ?? 0) - ((await scratch.balanceMicro()) ?? 0), price)
   assert.equal((await getResult(changed)).json().metrics.cost, price / 1e6)
+  const used = await usage()
+  assert.deepEqual(
+    [used.requests - usedBefore.requests, Math.round((used.audio_seconds - usedBefore.audio_seconds) * 1e6) / 1e6],
+    [1, old[2]?.duration_seconds],
+    'the usage is of what was spoken anew',
+  )
   for (const { index, audio_url } of old.filter((piece) => piece.index !== 2)) {
     const [one, other] = [await download(audio_url), await download(pieces[index]?.audio_url)]
     assert.ok(one.rawPayload.equals(other.rawPayload))
