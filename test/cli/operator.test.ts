@@ -1,16 +1,20 @@
 // The commands of whoever runs the server: what they do is what the API does, and they read well on a terminal.
 import assert from 'node:assert/strict'
+import { rm } from 'node:fs/promises'
 import os from 'node:os'
-import { test } from 'node:test'
+import { after, test } from 'node:test'
+import { pathToFileURL } from 'node:url'
 import { formatTable } from '../../src/cli/table.ts'
 import { SCHEMAS } from '../../src/contract/schemas.ts'
 import { claimJobs } from '../../src/jobs/claim.ts'
 import { releaseJob } from '../../src/jobs/lease.ts'
 import { submitJob } from '../../src/jobs/submit.ts'
+import { createFileBlobs } from '../../src/storage/file-blobs.ts'
 import { newId } from '../../src/storage/ids.ts'
 import { makeQueuedJob } from '../harness/accounts.ts'
 import { runCommand } from '../harness/command.ts'
 import { openTestDatabase } from '../harness/database.ts'
+import { makeTemporaryFolder } from '../harness/temporary-folder.ts'
 
 const { db, connection } = await openTestDatabase()
 const DATABASE_URL =
@@ -18,8 +22,15 @@ const DATABASE_URL =
     ? connection.url
     : `postgres://${connection.user}@localhost:5432/${connection.database}?host=${encodeURIComponent(connection.socketFolder)}`
 
+const folder = await makeTemporaryFolder()
+after(() => rm(folder, { recursive: true }))
+
 async function run(...args: string[]): Promise<{ code: number | null; out: string; err: string }> {
-  const { code, stdout, stderr } = await runCommand(args, { DATABASE_URL, LOG_LEVEL: 'error' })
+  const { code, stdout, stderr } = await runCommand(args, {
+    DATABASE_URL,
+    BLOB_URL: pathToFileURL(folder).href,
+    LOG_LEVEL: 'error',
+  })
   return { code, out: stdout.toString(), err: stderr }
 }
 async function runWell(...args: string[]): Promise<string> {
@@ -94,6 +105,18 @@ test('jobs are listed, shown, cancelled and requeued', async () => {
   for (const { id } of [waiting, dead]) assert.match(await runWell('jobs', 'cancel', id), /^State +cancelled$/m)
   const again = await run('jobs', 'requeue', dead.id)
   assert.deepEqual([again.code, again.err.split(':')[0]], [1, 'error'])
+})
+
+test('with a cancelled request of retention none goes its recording', async () => {
+  const { id: accountId } = await json('accounts', 'show', 'acme')
+  const { id: apiKeyId } = (await json('keys', 'list')).keys[0]
+  const blobs = createFileBlobs(folder)
+  const inputBlobKey = `inputs/${newId()}`
+  await blobs.put(inputBlobKey, Buffer.from('a recording'))
+  const job = makeQueuedJob({ accountId, apiKeyId, key: '' }, { mode: 'async', retention: 'none', inputBlobKey })
+  await submitJob(db, job)
+  assert.equal((await json('jobs', 'cancel', job.id)).state, 'cancelled')
+  assert.equal(await blobs.read(inputBlobKey), undefined)
 })
 
 test('usage is a table with a total', async () => {

@@ -8,7 +8,8 @@ import { quietLog } from '../harness/quiet-log.ts'
 import { asyncCalls } from './async-calls.ts'
 import { holdEngine, openScratchApp, VALID } from './scratch-app.ts'
 
-const scratch = await openScratchApp({ WORKER_SLOTS: '1' })
+const ADMIN_TOKEN = 'the-token-of-the-operator'
+const scratch = await openScratchApp({ WORKER_SLOTS: '1', ADMIN_TOKEN })
 const { app, db, blobs } = scratch
 const { submitOk, getResult, getStatus, getPoll, reaches, cancel } = asyncCalls(scratch)
 const FORGOTTEN_WITHIN_MS = 10_000
@@ -56,12 +57,17 @@ test('text and reference are gone when the work is done, the result stays for an
   assert.ok(seconds > 3500 && seconds <= 3600, expires_at)
 })
 
-test('the recording goes with a request that fails, one that is cancelled while it is spoken, and one that nobody has begun', async () => {
+test('the recording goes with a request that fails, one that is cancelled while it is spoken, and one that nobody has begun, also where the operator cancels it', async () => {
   using engine = holdEngine(scratch)
   const running = await submitHeld()
   await reaches(running.id, 'PROCESSING')
   await engine.isHeld
-  const waiting = await submitHeld()
+  const [waiting, unwanted] = [await submitHeld(), await submitHeld()]
+  assert.equal((await rowOf(unwanted.id)).state, 'queued')
+  const headers = { authorization: `Bearer ${ADMIN_TOKEN}` }
+  const url = `/v1/admin/jobs/${unwanted.id}/cancel`
+  assert.equal((await app.inject({ method: 'POST', url, headers })).json().state, 'cancelled')
+  await recordingIsForgotten(unwanted.id, unwanted.input)
   assert.equal((await rowOf(waiting.id)).state, 'queued')
   for (const { id, input } of [waiting, running]) {
     assert.equal((await cancel(id)).json().status, 'CANCELLED')

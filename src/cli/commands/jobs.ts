@@ -1,11 +1,16 @@
 // `chatterbox jobs`: requests of all accounts: listed, looked at, cancelled, tried again.
+import path from 'node:path'
 import { Command, Option } from 'commander'
 import { describeJob, describeJobDetail } from '../../admin/describe.ts'
 import { cancelJob, requeueJob, requireJob } from '../../admin/jobs.ts'
 import { listAccounts } from '../../billing/accounts.ts'
 import { formatCredits } from '../../billing/prices.ts'
+import { readConfig } from '../../config.ts'
 import { findJob, type JobMode } from '../../jobs/job.ts'
 import { JOB_STATES, type JobFilter, type JobSummary, listJobs } from '../../jobs/list.ts'
+import { forgetInput } from '../../jobs/sweep.ts'
+import { createLog } from '../../log.ts'
+import { openBlobs } from '../../storage/open-blobs.ts'
 import { findAccount } from '../account.ts'
 import { withDatabase } from '../database.ts'
 import { age, jsonOption, minute, operatorAt, printJson, timeArgument, wholeNumber } from '../operator.ts'
@@ -18,6 +23,10 @@ interface ListOptions {
   readonly since?: Date
   readonly before?: Date
   readonly limit: number
+  readonly json?: boolean
+}
+
+interface OneOptions {
   readonly json?: boolean
 }
 
@@ -54,27 +63,31 @@ export const jobsCommand = (): Command =>
         }),
       ),
     )
-    .addCommand(
-      onOne('cancel', 'Cancel a request that waits or runs; its hold is released.', (id, options) =>
-        withDatabase(async (db) => printOne(await cancelJob(operatorAt(db), id), options)),
-      ),
-    )
+    .addCommand(onOne('cancel', 'Cancel a request that waits or runs; its hold is released.', cancel))
     .addCommand(
       onOne('requeue', 'Try a dead request again; its price is held anew.', (id, options) =>
         withDatabase(async (db) => printOne(await requeueJob(operatorAt(db), id), options)),
       ),
     )
 
-function onOne(
-  name: string,
-  description: string,
-  action: (id: string, options: { readonly json?: boolean }) => Promise<void>,
-): Command {
+function onOne(name: string, description: string, action: (id: string, options: OneOptions) => Promise<void>): Command {
   return new Command(name)
     .description(description)
     .argument('<id>', 'id of the request')
     .addOption(jsonOption())
-    .action((id: string, options: { readonly json?: boolean }) => action(id.replaceAll('-', '').toLowerCase(), options))
+    .action((id: string, options: OneOptions) => action(id.replaceAll('-', '').toLowerCase(), options))
+}
+
+function cancel(id: string, options: OneOptions): Promise<void> {
+  const config = readConfig()
+  return withDatabase(async (db) => {
+    const job = await cancelJob(operatorAt(db), id)
+    if (job.retention === 'none') {
+      await using blobs = await openBlobs({ ...config, DATA_DIR: path.resolve(config.DATA_DIR) })
+      await forgetInput({ db, blobs, log: createLog(config) }, job)
+    }
+    printOne(job, options)
+  }, config)
 }
 
 const list = (options: ListOptions): Promise<void> =>
@@ -103,7 +116,7 @@ const list = (options: ListOptions): Promise<void> =>
     if (next) console.log(`\nThere are more: use --limit, or --before ${jobs.at(-1)?.createdAt.toISOString()}.`)
   })
 
-function printOne(job: JobSummary, { json }: { readonly json?: boolean }): void {
+function printOne(job: JobSummary, { json }: OneOptions): void {
   if (json) printJson(describeJob(job))
   else console.log(factsOf(job))
 }

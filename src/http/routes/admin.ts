@@ -32,6 +32,7 @@ import { adminUsageQuerySchema } from '../../contract/usage.ts'
 import { AppError } from '../../errors.ts'
 import { findJob } from '../../jobs/job.ts'
 import { listJobs } from '../../jobs/list.ts'
+import { forgetInput } from '../../jobs/sweep.ts'
 import { findWorkers } from '../../jobs/workers.ts'
 import { isId } from '../../storage/ids.ts'
 import type { Place } from '../../storage/pages.ts'
@@ -44,7 +45,8 @@ import { validate } from '../validate.ts'
 
 type AdminRoute = Extract<keyof Handlers, `admin${string}`>
 
-export function buildAdminHandlers({ db }: Services): Pick<Handlers, AdminRoute> {
+export function buildAdminHandlers(services: Services): Pick<Handlers, AdminRoute> {
+  const { db } = services
   const operatorOf = (request: FastifyRequest): Operator => ({ db, actor: `api:${request.ip}` })
   /** Nothing of this belongs into a cache. */
   const answer =
@@ -127,7 +129,11 @@ export function buildAdminHandlers({ db }: Services): Pick<Handlers, AdminRoute>
       const job = await requireJob(db, jobIdOf(request))
       return describeJobDetail(job, await findJob(db, undefined, job.id))
     }),
-    adminCancelJob: answer(async (request) => describeJob(await cancelJob(operatorOf(request), jobIdOf(request)))),
+    adminCancelJob: answer(async (request) => {
+      const job = await cancelJob(operatorOf(request), jobIdOf(request))
+      await forgetInput(services, job)
+      return describeJob(job)
+    }),
     adminRequeueJob: answer(async (request) => describeJob(await requeueJob(operatorOf(request), jobIdOf(request)))),
 
     adminListWorkers: answer(async () => describeWorkers(await findWorkers(db))),
