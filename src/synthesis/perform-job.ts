@@ -5,6 +5,7 @@ import { mediaTypeOf } from '../audio/formats.ts'
 import { creditsFromMicro } from '../billing/prices.ts'
 import type { Engine, EngineInfo, Voice } from '../engine/engine.ts'
 import { EngineResting } from '../engine/engine-handle.ts'
+import { hasWords } from '../engine/text/pieces.ts'
 import { writeVoice } from '../engine/voice-file.ts'
 import { AppError, describeError, invariant } from '../errors.ts'
 import type { ClaimedJob } from '../jobs/claim.ts'
@@ -43,6 +44,7 @@ export interface PerformDeps {
 const RETRY_DELAYS_SECONDS = [0, 1, 5]
 const LONGEST_DELAY_SECONDS = 15
 const LONGEST_REST_SECONDS = 5
+const SILENCE_SECONDS = 0.3
 
 /** What a worker does with a job. Rejects with the signal's reason when it is told to stop; every other end is recorded with the job. */
 export const createTask =
@@ -74,8 +76,11 @@ async function performJob(deps: PerformDeps, job: ClaimedJob, lease: JobLease, s
   const tags = tagsOf(mark, deps.provenanceSecret)
   const keepsAll = job.mode === 'async' && job.retention === 'normal' && pieces.length > 1
   const isDerived = request.derivedFrom !== undefined
+  const isWordless = !pieces.some(({ text }) => hasWords(text))
+  if (isWordless && request.wordless !== 'silence') throw nothingSpoken() // before a stream pays for its first piece
   const made = await openMadePieces(deps, job, pieces, { info, tags, keepsAll, isDerived })
-  if (!made || !(await speakMissing(deps, made, lease, signal))) return stopped(deps, job)
+  const speak = isWordless ? keepSilent(info) : speakPieces
+  if (!made || !(await speakMissing(deps, speak, made, lease, signal))) return stopped(deps, job)
 
   const { pieceSeconds, guards, audioSeconds, engineSeconds } = sumUp(made, info)
   metrics.audioSeconds.inc(audioSeconds)
@@ -107,18 +112,26 @@ async function performJob(deps: PerformDeps, job: ClaimedJob, lease: JobLease, s
 /** Speaks what is missing and keeps it. False: the job is not ours to go on with, or gives way to another. */
 async function speakMissing(
   { engine, metrics }: PerformDeps,
+  speak: typeof speakPieces,
   made: MadePieces,
   lease: JobLease,
   signal: AbortSignal,
 ): Promise<boolean> {
   const last = made.missing.at(-1)?.index
-  for await (const part of speakPieces(made.missing, engine, signal)) {
+  for await (const part of speak(made.missing, engine, signal)) {
     metrics.engineSeconds.inc(part.engineSeconds)
     if (!(await made.keep(part))) return false
     if (part.isLast && part.index !== last && lease.shouldYield()) return false
   }
   return true
 }
+
+/** In the place of `speakPieces`, for a text without words. */
+const keepSilent = ({ sampleRate }: EngineInfo): typeof speakPieces =>
+  async function* (pieces) {
+    const samples = new Float32Array(Math.round(SILENCE_SECONDS * sampleRate))
+    for (const { index } of pieces) yield { index, isLast: true, samples, guards: [], engineSeconds: 0 }
+  }
 
 /** What is known of the whole. Throws AppError `invalid_parameter` (text) when there is no sound in it. */
 function sumUp(made: MadePieces, { sampleRate }: EngineInfo) {

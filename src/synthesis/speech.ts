@@ -24,6 +24,8 @@ export interface SpeechRequest {
   readonly text: string
   /** Default: `punctuation`. */
   readonly textHandling?: TextHandling | undefined
+  /** A text in which nothing can be spoken becomes a moment of silence. Default: it is refused. */
+  readonly wordless?: 'silence' | undefined
   readonly reference: ReferenceSource
   readonly sampling: Sampling
   /** 0 and −1 mean: pick one and report it. */

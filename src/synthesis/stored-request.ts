@@ -15,6 +15,7 @@ export interface StoredPieceText {
 export interface StoredRequest {
   readonly text: string
   readonly textHandling?: TextHandling | undefined
+  readonly wordless?: 'silence' | undefined
   /** As the caller wrote it; none where the recording came with the request and is a blob, or where there is none at all. */
   readonly reference?: string
   readonly sampling: Sampling
@@ -37,10 +38,11 @@ export function storeRequest(
   hasInput: boolean,
   pieces?: readonly StoredPieceText[],
 ): StoredRequest {
-  const { text, textHandling, reference, sampling, normLoudness, format, encoding, latency } = request
+  const { text, textHandling, wordless, reference, sampling, normLoudness, format, encoding, latency } = request
   return {
     text,
     ...(textHandling ? { textHandling } : {}),
+    ...(wordless ? { wordless } : {}),
     ...(reference.kind === 'string' && !hasInput ? { reference: reference.value } : {}),
     sampling,
     seed,

@@ -10,7 +10,7 @@ import { createFileBlobs } from '../../src/storage/file-blobs.ts'
 import { addVoice } from '../../src/storage/stored-voices.ts'
 import { BUILT_IN_VOICES } from '../../src/synthesis/built-in-voices.ts'
 import { makeTemporaryFolder } from '../harness/temporary-folder.ts'
-import { openScratchApp } from './scratch-app.ts'
+import { openScratchApp, SAMPLE_RATE, VALID } from './scratch-app.ts'
 import { listen, openStream, piecesText } from './streaming.ts'
 
 const scratch = await openScratchApp({ PRICE_PER_1000_CHARACTERS: '0.01' })
@@ -217,6 +217,21 @@ test('what SillyTavern sends', async () => {
   })
   assert.deepEqual([spoken.statusCode, spoken.headers['content-type']], [200, 'audio/mpeg'])
   assert.equal(spoken.headers['x-ignored-parameters'], undefined)
+})
+
+test('the full stop with which Home Assistant tries a key is a short silence, and is refused where it is no such client’s', async () => {
+  const tried = await post({ model: 'tts-1', input: '.', voice: 'shimmer', response_format: 'pcm', speed: 1 })
+  assert.equal(tried.statusCode, 200)
+  assert.ok(tried.rawPayload.length === 2 * 0.3 * SAMPLE_RATE && tried.rawPayload.every((byte) => byte === 0))
+  const before = await scratch.balanceMicro()
+  for (const stream of [false, true]) {
+    const refused = await scratch.speak({ ...VALID, text: '.', stream })
+    assert.deepEqual(
+      [refused.statusCode, refused.json().code, refused.json().param],
+      [400, 'invalid_parameter', 'text'],
+    )
+  }
+  assert.equal(await scratch.balanceMicro(), before)
 })
 
 test('what openai_tts of Home Assistant sends: speech in two formats, and the list of voices', async () => {

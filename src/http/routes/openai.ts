@@ -36,7 +36,7 @@ export function speakOpenAI(services: Services): Handler {
     const { body, ignored } = readBody(parameters)
     requireModel(body.model)
     const { input, voice, response_format, stream_format, instructions, speed: _, model: __, ...sampling } = body
-    const wanted = toSpeechRequest(
+    const asked = toSpeechRequest(
       {
         // `stream`: part of what an idempotency key stands for.
         body: Object.assign(sampling, {
@@ -50,6 +50,8 @@ export function speakOpenAI(services: Services): Handler {
       OPENAI_FORMATS[response_format],
       idempotencyKey,
     )
+    // Home Assistant tries a key with a full stop, and OpenAI's own answer to that is a sound.
+    const wanted = { ...asked, wordless: 'silence' } as const
     return answerStream(services, request, reply, wanted, {
       asEvents: stream_format === 'sse',
       ignored: instructions ? ['instructions', ...ignored] : ignored,
