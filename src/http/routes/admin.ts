@@ -20,14 +20,12 @@ import { microFromCredits } from '../../billing/prices.ts'
 import {
   accountChangesSchema,
   accountQuerySchema,
-  auditQuerySchema,
   creditChangeSchema,
-  jobQuerySchema,
-  keyLimitsSchema,
-  keyQuerySchema,
   newAccountSchema,
-  newKeySchema,
-} from '../../contract/admin.ts'
+} from '../../contract/admin-accounts.ts'
+import { jobQuerySchema } from '../../contract/admin-jobs.ts'
+import { keyLimitsSchema, keyQuerySchema, newKeySchema } from '../../contract/admin-keys.ts'
+import { auditQuerySchema } from '../../contract/admin-operation.ts'
 import { adminUsageQuerySchema } from '../../contract/usage.ts'
 import { AppError } from '../../errors.ts'
 import { findJob } from '../../jobs/job.ts'
