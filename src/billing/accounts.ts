@@ -2,7 +2,7 @@
 import { sql } from 'kysely'
 import { AppError, invariant } from '../errors.ts'
 import { isId, newId } from '../storage/ids.ts'
-import { createdUs, cutPage, followPages, isNewer, type Page, type Place } from '../storage/pages.ts'
+import { followPages, type Page, type Place, readOldestFirst } from '../storage/pages.ts'
 import type { Database } from '../storage/postgres.ts'
 import { retryTransient } from '../storage/transient.ts'
 import { violatedConstraint } from '../storage/violations.ts'
@@ -69,17 +69,9 @@ export interface AccountPage {
 /** All of them, the oldest first. */
 export const listAccounts = (db: Database): Promise<Account[]> => followPages((page) => pageAccounts(db, page))
 
-/** The oldest first, from behind `after` on. Pages neither repeat nor leave out an account: new ones come behind the last. */
-export async function pageAccounts(db: Database, { limit, after }: Page): Promise<AccountPage> {
-  const rows = await selectAccounts(db)
-    .select(createdUs.as('createdUs'))
-    .$if(after !== undefined, (query) => (after ? query.where(isNewer(after)) : query))
-    .orderBy('created_at')
-    .orderBy('id')
-    .limit(limit + 1)
-    .execute()
-  return cutPage(rows, limit)
-}
+/** The oldest first, page by page. */
+export const pageAccounts = (db: Database, page: Page): Promise<AccountPage> =>
+  readOldestFirst(selectAccounts(db), page)
 
 /** undefined: there is none. `lock` keeps it as it is until the end of the transaction. */
 export async function findAccount(

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { sql } from 'kysely'
 import { AppError } from '../errors.ts'
 import { isId, newId } from '../storage/ids.ts'
-import { createdUs, cutPage, followPages, isNewer, type Page, type Place } from '../storage/pages.ts'
+import { followPages, type Page, type Place, readOldestFirst } from '../storage/pages.ts'
 import type { Database } from '../storage/postgres.ts'
 import { retryTransient } from '../storage/transient.ts'
 import { violatedConstraint } from '../storage/violations.ts'
@@ -120,21 +120,12 @@ export interface ApiKeyPage {
 export const listApiKeys = (db: Database, accountId?: string): Promise<ApiKey[]> =>
   followPages((page) => pageApiKeys(db, accountId, page))
 
-/** The same from behind `after` on. Pages neither repeat nor leave out a key: new ones come behind the last. */
-export async function pageApiKeys(
-  db: Database,
-  accountId: string | undefined,
-  { limit, after }: Page,
-): Promise<ApiKeyPage> {
-  const rows = await selectApiKeys(db)
-    .select(createdUs.as('createdUs'))
-    .$if(accountId !== undefined, (query) => query.where('account_id', '=', accountId ?? ''))
-    .$if(after !== undefined, (query) => (after ? query.where(isNewer(after)) : query))
-    .orderBy('created_at')
-    .orderBy('id')
-    .limit(limit + 1)
-    .execute()
-  return cutPage(rows, limit)
+/** The same, page by page. */
+export function pageApiKeys(db: Database, accountId: string | undefined, page: Page): Promise<ApiKeyPage> {
+  const keys = selectApiKeys(db).$if(accountId !== undefined, (query) =>
+    query.where('account_id', '=', accountId ?? ''),
+  )
+  return readOldestFirst(keys, page)
 }
 
 /** undefined: there is none. `lock` keeps it as it is until the end of the transaction. */

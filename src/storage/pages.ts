@@ -1,5 +1,5 @@
 // Lists by age, page by page. Knows no table: each has a created_at and an id.
-import { sql } from 'kysely'
+import { type SelectQueryBuilder, sql } from 'kysely'
 
 /** The place of a row in such a list: microseconds since 1970, and its id. */
 export interface Place {
@@ -37,6 +37,21 @@ export function cutPage<Row extends Place>(
     rows: shown.map(({ createdUs: _, ...row }) => row),
     next: last && { createdUs: last.createdUs, id: last.id },
   }
+}
+
+/** A page of the rows of a query, the oldest first. Pages neither repeat nor leave out a row: new ones come behind the last. */
+export async function readOldestFirst<Tables, Table extends keyof Tables, Row extends { readonly id: string }>(
+  query: SelectQueryBuilder<Tables, Table, Row>,
+  { limit, after }: Page,
+): Promise<{ readonly rows: Row[]; readonly next: Place | undefined }> {
+  const rows = await query
+    .select(createdUs.as('createdUs'))
+    .$if(after !== undefined, (all) => (after ? all.where(isNewer(after)) : all))
+    .orderBy(sql`created_at`)
+    .orderBy(sql`id`)
+    .limit(limit + 1)
+    .execute()
+  return cutPage(rows as (Row & Place)[], limit) as { rows: Row[]; next: Place | undefined }
 }
 
 // What is read of the database at a time by whoever wants all.
