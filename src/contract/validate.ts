@@ -1,7 +1,7 @@
 // An untrusted value against a schema of the contract; the first issue becomes the refusal.
 import type { z } from 'zod'
-import { KNOWN_TEXTS } from '../contract/errors.ts'
 import { AppError, type ErrorCode } from '../errors.ts'
+import { KNOWN_TEXTS } from './errors.ts'
 
 /** Throws `missing_parameter` if anything required is missing, else the code of the first issue in the schema's order. */
 export function validate<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {

@@ -6,12 +6,12 @@ import {
   elevenLabsSpeechSchema,
 } from '../contract/elevenlabs.ts'
 import { ELEVENLABS_FORMATS } from '../contract/elevenlabs-formats.ts'
+import { validate } from '../contract/validate.ts'
 import { AppError } from '../errors.ts'
 import type { Database } from '../storage/postgres.ts'
 import type { SpeechRequest } from '../synthesis/speech.ts'
 import { findVoiceId } from './named-voice.ts'
 import { toSpeechRequest } from './speech-request.ts'
-import { validate } from './validate.ts'
 
 type Values = Readonly<Record<string, unknown>>
 

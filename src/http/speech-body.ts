@@ -10,10 +10,10 @@ import {
   syncSpeechSchema,
   syncSpeechWithDefaultVoiceSchema,
 } from '../contract/speech.ts'
+import { validate } from '../contract/validate.ts'
 import { AppError } from '../errors.ts'
 import type { ParsedBody } from './body.ts'
 import type { MultipartBody } from './multipart.ts'
-import { validate } from './validate.ts'
 
 export interface SpeechParameters<Body extends SpeechBody = SpeechBody> {
   readonly body: Body

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import type { z } from 'zod'
 import type { AudioFormat } from '../audio/formats.ts'
 import { latency, speechSchema } from '../contract/speech.ts'
+import { validate } from '../contract/validate.ts'
 import type { ModelName } from '../engine/engine.ts'
 import { AppError } from '../errors.ts'
 import type { Progress } from '../synthesis/generate.ts'
@@ -69,14 +70,8 @@ export async function readRequest(
   if (typeof text !== 'string' || text.trim() === '') {
     throw new AppError('missing_parameter', 'text is required and must be a string.', { param: 'text' })
   }
-  const parsed = streamSchema.safeParse(rest)
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues
-    throw new AppError('invalid_parameter', issue?.message ?? 'A parameter is wrong.', {
-      param: String(issue?.path[0]),
-    })
-  }
-  const { temperature, top_p, top_k, min_p, repetition_penalty, seed, norm_loudness, text_handling } = parsed.data
+  const parameters = validate(streamSchema, rest)
+  const { temperature, top_p, top_k, min_p, repetition_penalty, seed, norm_loudness, text_handling } = parameters
   return {
     text,
     textHandling: text_handling,
@@ -85,7 +80,7 @@ export async function readRequest(
     seed,
     normLoudness: norm_loudness,
     format: format ?? 'wav',
-    ...(parsed.data.latency === 'low' ? { latency: parsed.data.latency } : {}),
+    ...(parameters.latency === 'low' ? { latency: parameters.latency } : {}),
   }
 }
 

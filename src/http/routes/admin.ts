@@ -27,6 +27,7 @@ import { jobQuerySchema } from '../../contract/admin-jobs.ts'
 import { keyLimitsSchema, keyQuerySchema, newKeySchema } from '../../contract/admin-keys.ts'
 import { auditQuerySchema } from '../../contract/admin-operation.ts'
 import { adminUsageQuerySchema } from '../../contract/usage.ts'
+import { validate } from '../../contract/validate.ts'
 import { AppError } from '../../errors.ts'
 import { findJob } from '../../jobs/job.ts'
 import { listJobs } from '../../jobs/list.ts'
@@ -39,7 +40,6 @@ import { readIdempotencyKey } from '../idempotency.ts'
 import { readRequestId } from '../request-id.ts'
 import type { Handlers } from '../routing.ts'
 import type { Services } from '../services.ts'
-import { validate } from '../validate.ts'
 
 type AdminRoute = Extract<keyof Handlers, `admin${string}`>
 

@@ -6,6 +6,7 @@ import {
   elevenLabsVoiceQuerySchema,
   listElevenLabsModels,
 } from '../../contract/elevenlabs.ts'
+import { validate } from '../../contract/validate.ts'
 import { AppError, invariant } from '../../errors.ts'
 import type { StoredVoice } from '../../storage/stored-voices.ts'
 import { BUILT_IN_VOICES, type BuiltInVoice } from '../../synthesis/built-in-voices.ts'
@@ -18,7 +19,6 @@ import type { Handler } from '../routing.ts'
 import type { Services } from '../services.ts'
 import { setIgnoredParameters } from '../speech-answer.ts'
 import { answerStream } from '../stream-answer.ts'
-import { validate } from '../validate.ts'
 import { answerWhole } from '../whole-answer.ts'
 
 /** `ours` answers everybody but clients of ElevenLabs'. */

@@ -9,6 +9,7 @@ import {
   type TimingsAnswer,
   timingsQuerySchema,
 } from '../../contract/long-text.ts'
+import { validate } from '../../contract/validate.ts'
 import { AppError, invariant } from '../../errors.ts'
 import { findJob, type Job } from '../../jobs/job.ts'
 import { type Cue, cutCues, type Span, toSrt, toVtt } from '../../synthesis/captions.ts'
@@ -24,7 +25,6 @@ import type { Handler } from '../routing.ts'
 import { gone, sendBytes } from '../send-file.ts'
 import type { Services } from '../services.ts'
 import { outputUrl, roundToMillisecond, setIgnoredParameters } from '../speech-answer.ts'
-import { validate } from '../validate.ts'
 
 export function listPieces(services: Services): Handler {
   return async (request, reply) => {

@@ -9,6 +9,7 @@ import {
   type OpenAIVoiceListBody,
   openAISpeechSchema,
 } from '../../contract/openai.ts'
+import { validate } from '../../contract/validate.ts'
 import { AppError, invariant } from '../../errors.ts'
 import type { Database } from '../../storage/postgres.ts'
 import { BUILT_IN_VOICES } from '../../synthesis/built-in-voices.ts'
@@ -21,7 +22,6 @@ import type { Handler } from '../routing.ts'
 import type { Services } from '../services.ts'
 import { toSpeechRequest } from '../speech-request.ts'
 import { answerStream } from '../stream-answer.ts'
-import { validate } from '../validate.ts'
 
 /** When the model was published; their clients sort by it. */
 const CREATED = 1_765_756_800

@@ -1,6 +1,7 @@
 // POST /v1/provenance: is this file ours?
 import { createHash } from 'node:crypto'
 import { type Provenance, provenanceRequestSchema } from '../../contract/provenance.ts'
+import { validate } from '../../contract/validate.ts'
 import { AppError, invariant } from '../../errors.ts'
 import { findJobOfOutput } from '../../jobs/outputs.ts'
 import { findSecret } from '../../storage/secrets.ts'
@@ -9,7 +10,6 @@ import { findMark } from '../../synthesis/provenance.ts'
 import type { ParsedBody } from '../body.ts'
 import type { Handler } from '../routing.ts'
 import type { Services } from '../services.ts'
-import { validate } from '../validate.ts'
 
 export function findProvenance({ config, db }: Services): Handler {
   return async (request, reply) => {

@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { KNOWN_TEXTS } from '../../contract/errors.ts'
 import { requestAudioQuerySchema } from '../../contract/request-audio.ts'
 import { extensionOf, formatOf, OUTPUT_FORMATS, type OutputFormat } from '../../contract/speech.ts'
+import { validate } from '../../contract/validate.ts'
 import { AppError, describeError, invariant } from '../../errors.ts'
 import { type CompletedJob, findJob, type Job, type OpenJob } from '../../jobs/job.ts'
 import { abortTogether } from '../../synthesis/abort-together.ts'
@@ -19,7 +20,6 @@ import type { Handler } from '../routing.ts'
 import { sendFile } from '../send-file.ts'
 import type { Services } from '../services.ts'
 import { sendStream } from '../stream-answer.ts'
-import { validate } from '../validate.ts'
 
 export function findAudio(services: Services): Handler {
   const listeners = createAudioPlaces({ perAccount: 20, perServer: 1000 })

@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { findBalance } from '../../billing/accounts.ts'
 import { KNOWN_TEXTS } from '../../contract/errors.ts'
 import { requestQuerySchema } from '../../contract/requests.ts'
+import { validate } from '../../contract/validate.ts'
 import { AppError, invariant } from '../../errors.ts'
 import type { CompletedJob, Job } from '../../jobs/job.ts'
 import { awaitEnd } from '../await-end.ts'
@@ -12,7 +13,6 @@ import { findQueuePosition } from '../queue-position.ts'
 import { readRequestId } from '../request-id.ts'
 import type { Handler } from '../routing.ts'
 import type { Services } from '../services.ts'
-import { validate } from '../validate.ts'
 
 export const findStatus = (services: Services): Handler =>
   answerRequest(services, KNOWN_TEXTS.requestNotFound, (job, remainingMicro) =>

@@ -7,6 +7,7 @@ import {
   uploadSchema,
   VOICE_FILE_DETECTED,
 } from '../../contract/uploads.ts'
+import { validate } from '../../contract/validate.ts'
 import { AppError, invariant } from '../../errors.ts'
 import { createUpload } from '../../storage/uploads.ts'
 import { parseDataUri } from '../../synthesis/data-uri.ts'
@@ -15,7 +16,6 @@ import type { ParsedBody } from '../body.ts'
 import { publicUrl } from '../public-url.ts'
 import type { Handler } from '../routing.ts'
 import type { Services } from '../services.ts'
-import { validate } from '../validate.ts'
 
 interface NewFile {
   /** How the caller knows it: `data_urls[0]`, `file`. */

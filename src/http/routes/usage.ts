@@ -1,10 +1,10 @@
 // GET /v1/usage: what the caller's account has used.
 import { reportUsage } from '../../admin/usage-report.ts'
 import { usageQuerySchema } from '../../contract/usage.ts'
+import { validate } from '../../contract/validate.ts'
 import { invariant } from '../../errors.ts'
 import type { Handler } from '../routing.ts'
 import type { Services } from '../services.ts'
-import { validate } from '../validate.ts'
 
 export function findUsage({ db }: Services): Handler {
   return async (request, reply) => {

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { validate } from '../../contract/validate.ts'
 import {
   CONSENT_IN_OUR_WORDS,
   newVoiceOfFileSchema,
@@ -24,7 +25,6 @@ import { publicUrl } from '../public-url.ts'
 import { readRequestId } from '../request-id.ts'
 import type { Handler } from '../routing.ts'
 import type { Services } from '../services.ts'
-import { validate } from '../validate.ts'
 
 export function createVoice(services: Services): Handler {
   return async (request, reply) => {

@@ -1,11 +1,12 @@
 // /v1/webhooks/deliveries: what was sent to whom, and once more.
+
+import { validate } from '../../contract/validate.ts'
 import { type DeliveryBody, type DeliveryListBody, deliveryQuerySchema } from '../../contract/webhooks.ts'
 import { AppError, invariant } from '../../errors.ts'
 import * as log from '../../webhooks/delivery-log.ts'
 import { readRequestId } from '../request-id.ts'
 import type { Handler } from '../routing.ts'
 import type { Services } from '../services.ts'
-import { validate } from '../validate.ts'
 
 export function listDeliveries({ db }: Services): Handler {
   return async (request, reply) => {

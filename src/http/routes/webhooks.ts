@@ -1,5 +1,6 @@
 // /v1/webhooks: an account's receivers, and the secrets that sign what they get.
 import type { FastifyRequest } from 'fastify'
+import { validate } from '../../contract/validate.ts'
 import {
   type CreatedWebhookBody,
   newWebhookSchema,
@@ -17,7 +18,6 @@ import type { ParsedBody } from '../body.ts'
 import { readRequestId } from '../request-id.ts'
 import type { Handler } from '../routing.ts'
 import type { Services } from '../services.ts'
-import { validate } from '../validate.ts'
 import { describeDelivery } from './webhook-deliveries.ts'
 
 export function createWebhook({ db, webhookUrlProblem }: Services): Handler {

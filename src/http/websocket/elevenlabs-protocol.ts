@@ -1,9 +1,10 @@
 // GET /v1/text-to-speech/{voice_id}/stream-input: ElevenLabs' messages, for its clients. docs/websocket.md says what is different.
+
+import { validate } from '../../contract/validate.ts'
 import { CLOSE_CODES, type ElevenLabsMessage, elevenLabsMessageSchema } from '../../contract/websocket.ts'
 import { AppError } from '../../errors.ts'
 import { TypedText } from '../../synthesis/typed-text.ts'
 import { readElevenLabsRequest } from '../elevenlabs-request.ts'
-import { validate } from '../validate.ts'
 import { closeCodeOf } from './close-code.ts'
 import type { Protocol, ProtocolDeps } from './protocol.ts'
 import { type Listener, SpeechSession } from './speech-session.ts'
