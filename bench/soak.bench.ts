@@ -6,8 +6,6 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
-import http from 'node:http'
-import type { AddressInfo } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import readline from 'node:readline'
@@ -19,10 +17,11 @@ import { createFileBlobs } from '../src/storage/file-blobs.ts'
 import type { Database } from '../src/storage/postgres.ts'
 import { childrenOf } from '../test/chaos/processes.ts'
 import { makeAccount } from '../test/harness/accounts.ts'
+import { joinDatabase } from '../test/harness/join-database.ts'
 import { auditMoney } from '../test/harness/money-audit.ts'
 import { freePort } from '../test/harness/ports.ts'
 import { makeTemporaryFolder } from '../test/harness/temporary-folder.ts'
-import { joinDatabase } from './join-database.ts'
+import { startReceiver } from '../test/webhooks/receiver.ts'
 import { describeMachine } from './machine.ts'
 import { lowestOfEachMinute, type Reading, slopeOf } from './slope.ts'
 import { type ClientsResult, createClients } from './soak-clients.ts'
@@ -51,7 +50,7 @@ async function soak(): Promise<boolean> {
   const server = await startServer()
   try {
     await using database = await joinDatabase(dataDir)
-    await using receiver = await startReceiver()
+    await using receiver = await startCounter()
     const { db } = database
     const accounts = await Promise.all(Array.from({ length: ACCOUNTS }, () => makeAccount(db, 1e12)))
     const clients = await createClients({
@@ -270,27 +269,15 @@ async function settle(db: Database, expected: ReadonlySet<string>, received: Rea
   ]
 }
 
-async function startReceiver() {
+/** Counts the messages of each request. */
+async function startCounter() {
   const received = new Map<string, number>()
-  const server = http.createServer(async (request, response) => {
-    const parts: Buffer[] = []
-    for await (const part of request) parts.push(part as Buffer)
-    const message = JSON.parse(Buffer.concat(parts).toString()) as { data: { request_id: string } }
-    const id = message.data.request_id
+  const receiver = await startReceiver(({ body }, response) => {
+    const { request_id: id } = (JSON.parse(body) as { data: { request_id: string } }).data
     received.set(id, (received.get(id) ?? 0) + 1)
     response.end()
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`,
-    received,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections()
-      server.close()
-      await once(server, 'close')
-    },
-  }
+  return { url: receiver.url, received, [Symbol.asyncDispose]: receiver[Symbol.asyncDispose] }
 }
 
 const quantile = (ascending: readonly number[], share: number) =>

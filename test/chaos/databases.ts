@@ -5,10 +5,9 @@ import { appendFile, chown, mkdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { startEmbeddedPostgres } from '../../src/storage/embedded-postgres.ts'
 import { type Database, openDatabase, openSession, type PostgresConnection } from '../../src/storage/postgres.ts'
+import { joinDatabase } from '../harness/join-database.ts'
 import { freePort } from '../harness/ports.ts'
-import { quietLog } from '../harness/quiet-log.ts'
 import { childrenOf, killAll, listProcesses, waitForEnd } from './processes.ts'
 
 const run = promisify(execFile)
@@ -39,15 +38,7 @@ function embedded(dataDir: string): VictimDatabase {
     environment: {},
     kill: async () => killAll(await processesOf(path.join(dataDir, 'postgres/data'))),
     revive: async () => {},
-    join: async () => {
-      const postgres = await startEmbeddedPostgres(dataDir, quietLog)
-      const db = openDatabase(postgres.connection, { poolSize: 2 })
-      const close = async () => {
-        await db.destroy()
-        await postgres.stop()
-      }
-      return { db, [Symbol.asyncDispose]: close }
-    },
+    join: () => joinDatabase(dataDir),
     [Symbol.asyncDispose]: async () => {},
   }
 }

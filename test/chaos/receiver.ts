@@ -1,8 +1,7 @@
 // A customer's own server, which webhooks are sent to: it keeps every message and does not always answer as it should.
-import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
+import { listenLocally } from '../harness/local-server.ts'
 
 export interface Message {
   /** The `webhook-id`. */
@@ -37,19 +36,14 @@ export async function startReceiver(random: () => number, host = '127.0.0.1'): P
     if (mood < 0.05) response.destroy()
     else response.writeHead(mood < 0.15 ? 503 : 204).end()
   })
-  server.listen(0, host)
-  await once(server, 'listening')
+  const local = await listenLocally(server, host)
   return {
-    url: `http://${host}:${(server.address() as AddressInfo).port}/told`,
+    url: `http://${host}:${local.port}/told`,
     messages,
     behave() {
       behaves = true
     },
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections()
-      server.close()
-      await once(server, 'close')
-    },
+    [Symbol.asyncDispose]: local[Symbol.asyncDispose],
   }
 }
 

@@ -1,7 +1,6 @@
 // The reference recordings of the orders, sent in every way the contract knows.
-import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { listenLocally } from '../harness/local-server.ts'
 import type { Order } from './orders.ts'
 
 export interface EncodedOrder {
@@ -29,9 +28,8 @@ export async function prepareReferences(
     if (request.url === '/me.wav') response.writeHead(200, { 'content-type': 'audio/wav' }).end(recording)
     else response.writeHead(404).end()
   })
-  site.listen(0, host)
-  await once(site, 'listening')
-  const siteUrl = `http://${host}:${(site.address() as AddressInfo).port}`
+  const local = await listenLocally(site, host)
+  const siteUrl = `http://${host}:${local.port}`
   const urls: Record<Exclude<Order['reference'], 'file'>, string> = {
     inline,
     upload: await upload(baseUrl, apiKey, inline),
@@ -51,11 +49,7 @@ export async function prepareReferences(
       body.set('reference_audio', new Blob([Uint8Array.from(recording)], { type: 'audio/wav' }), 'me.wav')
       return { headers: {}, body }
     },
-    async [Symbol.asyncDispose]() {
-      site.closeAllConnections()
-      site.close()
-      await once(site, 'close')
-    },
+    [Symbol.asyncDispose]: local[Symbol.asyncDispose],
   }
 }
 

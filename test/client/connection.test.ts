@@ -1,12 +1,11 @@
 // Tries again, deadlines, aborts and refusals of the client, against a server that misbehaves as it is told to.
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { after, test } from 'node:test'
 import { ChatterboxError, createClient } from '../../src/client/client.ts'
 import { createConnection } from '../../src/client/connection.ts'
 import { readJson } from '../../src/client/speech.ts'
+import { listenLocally } from '../harness/local-server.ts'
 
 let answer: RequestListener = (_, response) => response.end()
 const asked: IncomingMessage[] = []
@@ -14,13 +13,9 @@ const server = createServer((request, response) => {
   asked.push(request)
   request.resume().on('end', () => answer(request, response))
 })
-server.listen(0, '127.0.0.1')
-await once(server, 'listening')
-after(() => {
-  server.closeAllConnections()
-  server.close()
-})
-const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+const local = await listenLocally(server)
+after(() => local[Symbol.asyncDispose]())
+const baseUrl = `http://127.0.0.1:${local.port}`
 const PARAMETERS = { text: 'Hello.', reference_audio: 'voice:ada' }
 
 /** A connection that writes down its pauses instead of making them. */

@@ -4,9 +4,9 @@ import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
 import { createServer, request as httpRequest, type IncomingMessage, type RequestListener } from 'node:http'
 import { request } from 'node:https'
-import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { after, test } from 'node:test'
+import { listenLocally } from '../harness/local-server.ts'
 import { freePort } from '../harness/ports.ts'
 import { skipWithout } from '../harness/programs.ts'
 import { makeTemporaryFolder } from '../harness/temporary-folder.ts'
@@ -15,16 +15,6 @@ import { startNginx } from './nginx.ts'
 const skip = skipWithout('nginx', 'Debian: nginx-light')
 const folder = await makeTemporaryFolder()
 after(() => rm(folder, { recursive: true, force: true }))
-
-async function listen(handler: RequestListener): Promise<{ port: number; close(): Promise<void> }> {
-  const server = createServer(handler).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const close = async () => {
-    server.closeAllConnections()
-    await new Promise((resolve) => server.close(resolve))
-  }
-  return { port: (server.address() as AddressInfo).port, close }
-}
 
 interface Ask {
   readonly method?: string
@@ -64,12 +54,12 @@ test('nginx before two gateways', { skip }, async (t) => {
       answer.end(String((await buffer(incoming)).byteLength))
     } else answer.end(JSON.stringify(incoming.headers))
   }
-  const one = await listen(gateway)
+  const one = await listenLocally(createServer(gateway))
   const gone = await freePort()
   const nginx = await startNginx(folder, [one.port, gone])
   t.after(async () => {
     await nginx.stop()
-    await one.close()
+    await one[Symbol.asyncDispose]()
   })
 
   await t.test('a gateway that refuses connections costs nobody a request', async () => {

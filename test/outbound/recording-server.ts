@@ -1,8 +1,8 @@
 // A server at every loopback address of this machine that remembers which of them it was reached at.
-import { once } from 'node:events'
 import http from 'node:http'
 import https from 'node:https'
-import type { AddressInfo, Socket } from 'node:net'
+import type { Socket } from 'node:net'
+import { listenLocally } from '../harness/local-server.ts'
 
 export interface RecordingServer extends AsyncDisposable {
   readonly port: number
@@ -27,19 +27,14 @@ export async function startServer(
     socket.on('error', () => {})
   })
   server.on('request', (request) => requests.push(request))
-  server.listen(0, '0.0.0.0')
-  await once(server, 'listening')
+  const local = await listenLocally(server, '0.0.0.0')
   return {
-    port: (server.address() as AddressInfo).port,
+    port: local.port,
     reachedAt,
     requests,
     async allClosed() {
       await Promise.all(sockets.map((socket) => socket.closed || new Promise((resolve) => socket.on('close', resolve))))
     },
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections()
-      server.close()
-      await once(server, 'close')
-    },
+    [Symbol.asyncDispose]: local[Symbol.asyncDispose],
   }
 }

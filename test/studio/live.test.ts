@@ -1,11 +1,10 @@
 // What is heard and seen while a request is spoken, and what happens when the connection is cut in the middle of it.
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import http from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { after, test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
+import { listenLocally } from '../harness/local-server.ts'
 import { openPage, skipWithoutChromium, startChromium, until } from './chromium.ts'
 import { type ServedStudio, serveStudio } from './served-studio.ts'
 
@@ -59,17 +58,8 @@ async function startCuttingProxy(target: string, cuts: number, afterBytes: numbe
     response.on('close', () => onward.destroy())
     request.pipe(onward)
   })
-  proxy.listen(0, '127.0.0.1')
-  await once(proxy, 'listening')
-  return {
-    url: `http://localhost:${(proxy.address() as AddressInfo).port}`,
-    [Symbol.asyncDispose]: async () => {
-      const closed = once(proxy, 'close')
-      proxy.close()
-      proxy.closeAllConnections()
-      await closed
-    },
-  }
+  const local = await listenLocally(proxy)
+  return { url: `http://localhost:${local.port}`, [Symbol.asyncDispose]: local[Symbol.asyncDispose] }
 }
 
 test('the waveform grows while it is spoken, sound comes with it, can be muted and heard again, and the take goes on', {

@@ -1,8 +1,6 @@
 // A receiver of webhooks at a loopback address, jobs that end, and a deliverer that may reach it.
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import http from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { createMetrics } from '../../src/metrics.ts'
@@ -12,6 +10,7 @@ import { createWebhookPoster } from '../../src/webhooks/attempt.ts'
 import { type Deliverer, type DelivererParts, startDeliverer } from '../../src/webhooks/deliverer.ts'
 import type { WebhookEvent } from '../../src/webhooks/webhooks.ts'
 import type { TestAccount } from '../harness/accounts.ts'
+import { listenLocally } from '../harness/local-server.ts'
 import { quietLog } from '../harness/quiet-log.ts'
 
 export interface Received {
@@ -39,16 +38,11 @@ export async function startReceiver(
     await answer(message, response)
   })
   server.on('connection', (socket) => socket.on('error', () => {}))
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
+  const local = await listenLocally(server)
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`,
+    url: `http://127.0.0.1:${local.port}/hook`,
     received,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections()
-      server.close()
-      await once(server, 'close')
-    },
+    [Symbol.asyncDispose]: local[Symbol.asyncDispose],
   }
 }
 
