@@ -45,7 +45,7 @@ const integerBetween = (name: string, minimum: number, maximum: number) => {
   return z.number({ error }).int({ error }).min(minimum, error).max(maximum, error)
 }
 
-/** An issue that is not simply `invalid_parameter` carries its code along; http/validate.ts reads it. */
+/** An issue that is not simply `invalid_parameter` carries its code along; validate.ts reads it. */
 type IssueCode = 'missing_parameter' | 'text_too_long'
 const issue = (input: string, message: string, code?: IssueCode) =>
   ({ code: 'custom', input, message, ...(code ? { params: { code } } : {}) }) as const
