@@ -20,9 +20,29 @@ import { COSTS_VARIABLE, describeFileCosts } from './harness/file-costs.ts'
 import { findSecondDatabase, ROOMS_WITH_SQL } from './harness/second-database.ts'
 import { findStrayProcesses } from './harness/strays.ts'
 
+const testFolder = import.meta.dirname
 const CONCURRENCY = availableParallelism() + 1 // tests of processes mostly wait for them
 // The longest files take two minutes, and five on a busy machine; a file that hangs must not take the whole run with it.
 const FILE_TIMEOUT_MS = 10 * 60_000
+
+/**
+ * They take longest, some by work and some by waiting for what only time brings, and begin first, so that the end of a run does not wait for one
+ * of them. The table at the end of a run tells which they are.
+ */
+const LONGEST = [
+  'chaos/partition',
+  'audio/decode/hostile',
+  'chaos/chaos',
+  'engine/intelligibility',
+  'studio/journey',
+  'http/fuzz',
+  'studio/accessibility',
+  'studio/live',
+  'cli/operator',
+  'cli/blob-store',
+  'jobs/kill',
+  'studio/door',
+].map((name) => path.join(testFolder, `${name}.test.js`))
 
 interface Tally {
   passed: number
@@ -30,7 +50,6 @@ interface Tally {
   readonly skipped: string[]
 }
 
-const testFolder = import.meta.dirname
 /** Ctrl-C ends the tests and still tidies up. */
 const interrupted = new AbortController()
 setMaxListeners(0, interrupted.signal) // run() listens once for each file
@@ -70,7 +89,10 @@ function findFiles(parts: readonly string[]): string[] {
     .map((file) => path.join(testFolder, file))
     .filter((file) => parts.length === 0 || parts.some((part) => file.includes(part.replace(/\.ts$/, '.js'))))
     .sort()
+    .sort((a, b) => placeOf(a) - placeOf(b))
 }
+
+const placeOf = (file: string): number => (LONGEST.includes(file) ? LONGEST.indexOf(file) : LONGEST.length)
 
 const sourceOf = (file: string): string => path.join(packageRoot, 'test', file.replace(/\.js$/, '.ts'))
 
