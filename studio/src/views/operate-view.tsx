@@ -1,4 +1,5 @@
 // For whoever runs the server: its door, and the desk behind it.
+import { useSignal } from '@preact/signals'
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import * as operator from '../operator-api.ts'
@@ -11,11 +12,11 @@ export function OperateView(): JSX.Element {
 }
 
 function TokenForm(): JSX.Element {
-  const [candidate, setCandidate] = useState('')
+  const candidate = useSignal('')
   const [problem, setProblem] = useState<string>()
   const submit = async (event: Event) => {
     event.preventDefault()
-    await operator.enter(candidate.trim()).catch((error: unknown) => setProblem(wordsOf(error)))
+    await operator.enter(candidate.value.trim()).catch((error: unknown) => setProblem(wordsOf(error)))
   }
   return (
     <form class="card sign-in" onSubmit={submit}>
@@ -23,14 +24,7 @@ function TokenForm(): JSX.Element {
       <p class="hint">
         With its <code>ADMIN_TOKEN</code>. It stays in this tab and is gone when you close it.
       </p>
-      <Field
-        label="Operator's token"
-        type="password"
-        autoComplete="off"
-        required
-        value={candidate}
-        onValue={setCandidate}
-      />
+      <Field label="Operator's token" type="password" autoComplete="off" required of={candidate} />
       <Problem text={problem} />
       <button type="submit" class="primary">
         Continue

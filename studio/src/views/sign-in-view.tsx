@@ -1,11 +1,12 @@
 // The door, for whoever is not on the server's own machine.
+import { useSignal } from '@preact/signals'
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import { Field, Problem } from '../parts/field.tsx'
 import { doorMessage, facts, signIn, start } from '../session.ts'
 
 export function SignInView(): JSX.Element {
-  const [candidate, setCandidate] = useState('')
+  const candidate = useSignal('')
   const [problem, setProblem] = useState<string>()
   const [isAsking, setAsking] = useState(false)
   const submit = async (event: Event) => {
@@ -13,7 +14,7 @@ export function SignInView(): JSX.Element {
     setProblem(undefined)
     setAsking(true)
     try {
-      await signIn(candidate.trim())
+      await signIn(candidate.value.trim())
     } catch (error) {
       setProblem(error instanceof Error ? error.message : String(error))
     } finally {
@@ -33,8 +34,7 @@ export function SignInView(): JSX.Element {
         autoComplete="current-password"
         placeholder="cb_…"
         required
-        value={candidate}
-        onValue={setCandidate}
+        of={candidate}
       />
       <Problem text={problem} />
       <button type="submit" class="primary" disabled={isAsking}>

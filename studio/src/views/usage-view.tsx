@@ -5,6 +5,8 @@ import { useEffect, useState } from 'preact/hooks'
 import type { UsageReport } from '../../../src/contract/usage.ts'
 import { findUsage } from '../api.ts'
 import { type Bar, BarChart } from '../parts/bar-chart.tsx'
+import { Problem } from '../parts/field.tsx'
+import { Table } from '../parts/table.tsx'
 import { isServerGone, key, noticeRefusal } from '../session.ts'
 
 type Row = UsageReport['usage'][number]
@@ -89,11 +91,7 @@ export function UsageView(): JSX.Element {
           ))}
         </fieldset>
       </div>
-      {problem && (
-        <p class="problem" role="alert">
-          {problem}
-        </p>
-      )}
+      <Problem text={problem} />
       {!found && !problem && (
         <p class="loading" role="status">
           Adding up…
@@ -130,48 +128,31 @@ function Report({ found, range }: { readonly found: Found; readonly range: numbe
         {total.failed > 0 && <p class="hint">{whole(total.failed)} requests failed; those were not charged.</p>}
       </section>
       {total.requests === 0 ? (
-        <p class="empty">Nothing has been spoken in these {range} days.</p>
+        <p class="empty">
+          Nothing has been spoken in these {range} days. <a href="#/speak">Speak something</a>
+        </p>
       ) : (
         <div class="two">
-          <Table title="By model" first="Model" rows={found.byModel.usage} />
-          <Table title="By key" first="Key" rows={found.byKey.usage} />
+          <Split title="By model" first="Model" rows={found.byModel.usage} />
+          <Split title="By key" first="Key" rows={found.byKey.usage} />
         </div>
       )}
     </>
   )
 }
 
-function Table({ title, first, rows }: { title: string; first: string; rows: readonly Row[] }): JSX.Element {
+function Split({ title, first, rows }: { title: string; first: string; rows: readonly Row[] }): JSX.Element {
   return (
     <section class="card">
       <h2>{title}</h2>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: scrolls sideways on a phone, so the keyboard must reach it */}
-      <section class="scrolls" tabIndex={0} aria-label={title}>
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">{first}</th>
-              {MEASURES.map((one) => (
-                <th key={one.title} scope="col" class="number">
-                  {one.title}
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {rows.map((row) => (
-              <tr key={row.group}>
-                <th scope="row">{row.name ?? row.group}</th>
-                {MEASURES.map((one) => (
-                  <td key={one.title} class="number">
-                    {one.show(one.of(row))}
-                  </td>
-                ))}
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </section>
+      <Table
+        label={title}
+        columns={[{ title: first }, ...MEASURES.map((one) => ({ title: one.title, isNumber: true as const }))]}
+        rows={rows.map((row) => ({
+          id: row.group,
+          cells: [row.name ?? row.group, ...MEASURES.map((one) => one.show(one.of(row)))],
+        }))}
+      />
     </section>
   )
 }

@@ -3,15 +3,14 @@ import { useSignal } from '@preact/signals'
 import type { JSX } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import type { VoiceBody } from '../../../src/contract/voices.ts'
-import { createVoice, deleteVoice, fetchVoicePreview, renameVoice } from '../api.ts'
-import { Field, Problem } from '../parts/field.tsx'
-import { Icon } from '../parts/icon.tsx'
-import { Waveform } from '../parts/waveform.tsx'
+import { createVoice, deleteVoice, renameVoice } from '../api.ts'
+import { ConfirmButton } from '../parts/confirm-button.tsx'
+import { Field, FormLine, Problem } from '../parts/field.tsx'
+import { useVoicePreview } from '../parts/voice-preview.tsx'
 import { key, noticeRefusal } from '../session.ts'
 import { showToast } from '../toast.ts'
 import { chooseVoice, chosenRecording, chosenVoice, loadServerVoices, serverVoices } from '../voices.ts'
-
-const words = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+import { wordsOf } from '../words-of.ts'
 
 /** Does it with the key, says what came of it, and reads the list again. Whether it worked. */
 async function change(done: string, act: (apiKey: string) => Promise<unknown>): Promise<boolean> {
@@ -24,7 +23,7 @@ async function change(done: string, act: (apiKey: string) => Promise<unknown>): 
     return true
   } catch (error) {
     noticeRefusal(error)
-    showToast(words(error))
+    showToast(wordsOf(error))
     return false
   }
 }
@@ -35,7 +34,7 @@ export function VoicesView(): JSX.Element {
     if (key.value === undefined) return
     loadServerVoices(key.value).catch((error: unknown) => {
       noticeRefusal(error)
-      setProblem(words(error))
+      setProblem(wordsOf(error))
     })
   }, [])
   const all = serverVoices.value
@@ -50,7 +49,10 @@ export function VoicesView(): JSX.Element {
         </p>
       )}
       {all && mine.length === 0 && (
-        <p class="empty">No voice is kept for this account yet. A kept voice is named by its id, from any program.</p>
+        <p class="empty">
+          No voice is kept for this account yet. A kept voice is there on every device, and for every program that has
+          your key.
+        </p>
       )}
       {mine.length > 0 && <h2>Kept for this account</h2>}
       <div class="two">
@@ -95,7 +97,7 @@ function AddForm(): JSX.Element {
       form.reset()
     } catch (error) {
       noticeRefusal(error)
-      setProblem(words(error))
+      setProblem(wordsOf(error))
     } finally {
       setSending(false)
     }
@@ -104,17 +106,9 @@ function AddForm(): JSX.Element {
     <form class="card" onSubmit={add} aria-labelledby="add-voice">
       <h2 id="add-voice">Add a voice</h2>
       <div class="inline">
-        <Field
-          label="Name"
-          required
-          maxLength={100}
-          value={name.value}
-          onValue={(value) => {
-            name.value = value
-          }}
-        />
+        <Field label="Name" required maxLength={100} of={name} />
         <label>
-          <span>Recording{recording && `; without one, “${recording.name}”`}</span>
+          <span>Recording{recording && `; without a file “${recording.name}”, which is chosen under Speak`}</span>
           <input
             type="file"
             required={recording === undefined}
@@ -145,34 +139,64 @@ function AddForm(): JSX.Element {
 }
 
 function VoicePanel({ voice }: { readonly voice: VoiceBody }): JSX.Element {
-  const { id, name, description, reference_audio, is_builtin, checks, preview_url } = voice
-  const [preview, setPreview] = useState<Blob>()
-  const [newName, setNewName] = useState<string>()
-  const [isAsking, setAsking] = useState(false)
+  const { id, name, description, reference_audio, is_builtin, checks } = voice
+  const [isRenaming, setRenaming] = useState(false)
+  const newName = useSignal(name)
+  const { button, waveform } = useVoicePreview(voice)
   const isUsed = chosenVoice.value.id === reference_audio
-  const hear = () =>
-    fetchVoicePreview(key.value ?? '', id)
-      .then(setPreview)
-      .catch((error: unknown) => {
-        noticeRefusal(error)
-        showToast(words(error))
-      })
-  const rename = async (event: Event) => {
-    event.preventDefault()
-    if (await change('It is renamed.', (apiKey) => renameVoice(apiKey, id, newName?.trim() ?? name)))
-      setNewName(undefined)
+  const rename = async () => {
+    if (await change('It is renamed.', (apiKey) => renameVoice(apiKey, id, newName.value.trim()))) setRenaming(false)
   }
   return (
     <article class="card" aria-label={`Voice ${name}`}>
-      {newName === undefined ? (
-        <h3 class="cut-line">{name}</h3>
-      ) : (
-        <form class="inline" onSubmit={rename}>
-          <Field label="New name" required maxLength={100} value={newName} onValue={setNewName} />
-          <button type="submit">Rename</button>
-        </form>
-      )}
-      {description && <p class="hint">{description}</p>}
+      <div class="row">
+        <div class="words">
+          {isRenaming ? (
+            <FormLine submit="Rename" onSubmit={rename}>
+              <Field label="New name" required maxLength={100} of={newName} />
+            </FormLine>
+          ) : (
+            <h3 class="cut-line" title={name}>
+              {name}
+            </h3>
+          )}
+          {description && <p class="hint">{description}</p>}
+        </div>
+        <div class="actions">
+          <button
+            type="button"
+            aria-pressed={isUsed}
+            aria-label={`${isUsed ? 'In use:' : 'Use'} ${name}`}
+            onClick={() => {
+              chooseVoice(reference_audio)
+              location.hash = '#/speak'
+            }}
+          >
+            {isUsed ? 'In use' : 'Use'}
+          </button>
+          {button}
+          {!is_builtin && !isRenaming && (
+            <button
+              type="button"
+              class="quiet"
+              aria-label={`Rename ${name}`}
+              onClick={() => {
+                newName.value = name
+                setRenaming(true)
+              }}
+            >
+              Rename
+            </button>
+          )}
+          {!is_builtin && (
+            <ConfirmButton
+              verb="Delete"
+              what={name}
+              onConfirm={() => change(`${name} is deleted.`, (apiKey) => deleteVoice(apiKey, id))}
+            />
+          )}
+        </div>
+      </div>
       {checks.length > 0 && (
         <ul class="advice">
           {checks.map(({ kind, advice }) => (
@@ -182,43 +206,7 @@ function VoicePanel({ voice }: { readonly voice: VoiceBody }): JSX.Element {
           ))}
         </ul>
       )}
-      {preview && <Waveform audio={preview} label={`the voice ${name}`} height={40} />}
-      <div class="actions">
-        <button
-          type="button"
-          aria-pressed={isUsed}
-          aria-label={`Use ${name}`}
-          onClick={() => {
-            chooseVoice(reference_audio)
-            location.hash = '#/speak'
-          }}
-        >
-          {isUsed ? 'In use' : 'Use'}
-        </button>
-        {preview_url && !preview && (
-          <button type="button" aria-label={`Hear ${name}`} onClick={hear}>
-            <Icon name="play" /> Hear
-          </button>
-        )}
-        {!is_builtin && newName === undefined && (
-          <button type="button" class="quiet" aria-label={`Rename ${name}`} onClick={() => setNewName(name)}>
-            Rename
-          </button>
-        )}
-        {!is_builtin && (
-          <button
-            type="button"
-            class="quiet"
-            aria-label={isAsking ? `Really delete ${name}` : `Delete ${name}`}
-            onBlur={() => setAsking(false)}
-            onClick={() =>
-              isAsking ? change(`${name} is deleted.`, (apiKey) => deleteVoice(apiKey, id)) : setAsking(true)
-            }
-          >
-            {isAsking ? 'Really delete?' : 'Delete'}
-          </button>
-        )}
-      </div>
+      {waveform}
     </article>
   )
 }

@@ -1,9 +1,11 @@
 // The operator's desk: who works, and the panels.
+import { useSignal } from '@preact/signals'
 import type { JSX } from 'preact'
 import { useCallback, useEffect, useState } from 'preact/hooks'
 import { Refusal } from '../../api.ts'
 import * as operator from '../../operator-api.ts'
 import { Problem } from '../../parts/field.tsx'
+import { Icon } from '../../parts/icon.tsx'
 import { noticeServerGone, refreshCredits } from '../../session.ts'
 import { showToast } from '../../toast.ts'
 import { wordsOf } from '../../words-of.ts'
@@ -15,13 +17,14 @@ import type { Seen } from './seen.ts'
 export function Desk(): JSX.Element {
   const [seen, setSeen] = useState<Seen>()
   const [problem, setProblem] = useState<string>()
-  const [state, setState] = useState('')
+  const state = useSignal('')
+  const wanted = state.value
   const load = useCallback(async () => {
     try {
       const [accounts, keys, { jobs }, { workers }] = await Promise.all([
         operator.listAccounts(),
         operator.listKeys(),
-        operator.listJobs(state),
+        operator.listJobs(wanted),
         operator.listWorkers(),
       ])
       setSeen({ accounts, keys, jobs, workers })
@@ -31,7 +34,7 @@ export function Desk(): JSX.Element {
       if (error instanceof Refusal && error.status === 0) noticeServerGone(load)
       setProblem(wordsOf(error))
     }
-  }, [state])
+  }, [wanted])
   useEffect(() => {
     load()
   }, [load])
@@ -58,7 +61,7 @@ export function Desk(): JSX.Element {
         <h1>Operate</h1>
         <span class="actions">
           <button type="button" onClick={load}>
-            Look again
+            <Icon name="repeat" /> Refresh
           </button>
           <button
             type="button"
@@ -79,7 +82,7 @@ export function Desk(): JSX.Element {
       </p>
       <AccountsPanel {...seen} act={act} />
       <KeysPanel {...seen} act={act} />
-      <JobsPanel {...seen} act={act} state={state} onState={setState} />
+      <JobsPanel {...seen} act={act} state={state} />
     </div>
   )
 }

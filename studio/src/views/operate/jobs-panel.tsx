@@ -1,82 +1,78 @@
 // Requests of all accounts: what became of them, to be cancelled or tried again.
+import type { Signal } from '@preact/signals'
 import type { JSX } from 'preact'
+import type { JobAnswer } from '../../../../src/contract/admin.ts'
 import * as operator from '../../operator-api.ts'
+import { Choice } from '../../parts/field.tsx'
+import type { TableRow } from '../../parts/table.tsx'
 import { When } from '../../parts/when.tsx'
 import { dollars } from '../usage-view.tsx'
 import { Panel } from './panel.tsx'
 import type { Act, Seen } from './seen.ts'
 
-const JOB_STATES = ['', 'queued', 'running', 'completed', 'failed', 'cancelled', 'dead'] as const
+const STATES = new Map([
+  ['', 'all'],
+  ...['queued', 'running', 'completed', 'failed', 'cancelled', 'dead'].map((name) => [name, name] as const),
+])
+const COLUMNS = [
+  { title: 'Request' },
+  { title: 'State' },
+  { title: 'Account' },
+  { title: 'Characters', isNumber: true },
+  { title: 'Cost', isNumber: true },
+  { title: 'When' },
+  { title: '' },
+] as const
 
 interface JobsProps extends Seen {
   readonly act: Act
-  readonly state: string
-  readonly onState: (state: string) => void
+  /** Only those in this state; '': all. */
+  readonly state: Signal<string>
 }
 
-export function JobsPanel({ accounts, jobs, act, state, onState }: JobsProps): JSX.Element {
+export function JobsPanel({ accounts, jobs, act, state }: JobsProps): JSX.Element {
+  const rows = jobs.map(
+    (job): TableRow => ({
+      id: job.id,
+      cells: [
+        <code title={job.id}>{job.id.slice(0, 8)}</code>,
+        <>
+          <span class={`chip ${job.state === 'failed' ? 'bad' : ''}`}>{job.dead ? 'dead' : job.state}</span>
+          {job.error !== null && <small class="reason">{job.error}</small>}
+        </>,
+        accounts.find(({ id }) => id === job.account)?.name ?? '–',
+        job.characters.toLocaleString('en-US'),
+        dollars(job.cost),
+        <When at={Date.parse(job.created_at)} />,
+        <JobButtons job={job} act={act} />,
+      ],
+    }),
+  )
   return (
     <Panel
       title="Requests"
-      heads={['Request', 'State', 'Account', 'Characters', 'Cost', 'When', '']}
+      columns={COLUMNS}
+      rows={rows}
+      empty="There is none."
       beside={
-        <label class="inline-label">
-          <span>State</span>
-          <select value={state} onChange={({ currentTarget }) => onState(currentTarget.value)}>
-            {JOB_STATES.map((name) => (
-              <option key={name} value={name}>
-                {name === '' ? 'all' : name}
-              </option>
-            ))}
-          </select>
-        </label>
+        <div class="beside">
+          <Choice label="State" of={state} among={STATES} />
+        </div>
       }
-    >
-      {jobs.map((job) => (
-        <tr key={job.id}>
-          <th scope="row">
-            <code>{job.id.slice(0, 8)}</code>
-          </th>
-          <td>
-            <span class={`chip ${job.state === 'failed' ? 'bad' : ''}`} title={job.error ?? undefined}>
-              {job.dead ? 'dead' : job.state}
-            </span>
-          </td>
-          <td>{accounts.find(({ id }) => id === job.account)?.name ?? '–'}</td>
-          <td class="number">{job.characters.toLocaleString('en-US')}</td>
-          <td class="number">{dollars(job.cost)}</td>
-          <td>
-            <When at={Date.parse(job.created_at)} />
-          </td>
-          <td class="actions">
-            {(job.state === 'queued' || job.state === 'running') && (
-              <button
-                type="button"
-                class="quiet"
-                onClick={() => act('It is cancelled.', () => operator.cancelJob(job.id))}
-              >
-                Cancel
-              </button>
-            )}
-            {job.dead && (
-              <button
-                type="button"
-                class="quiet"
-                onClick={() => act('It is tried again.', () => operator.requeueJob(job.id))}
-              >
-                Try again
-              </button>
-            )}
-          </td>
-        </tr>
-      ))}
-      {jobs.length === 0 && (
-        <tr>
-          <td colSpan={7} class="hint">
-            There is none.
-          </td>
-        </tr>
-      )}
-    </Panel>
+    />
   )
+}
+
+function JobButtons({ job, act }: { readonly job: JobAnswer; readonly act: Act }): JSX.Element | null {
+  if (job.state === 'queued' || job.state === 'running')
+    return (
+      <button type="button" class="quiet" onClick={() => act('It is cancelled.', () => operator.cancelJob(job.id))}>
+        Cancel
+      </button>
+    )
+  return job.dead ? (
+    <button type="button" class="quiet" onClick={() => act('It is tried again.', () => operator.requeueJob(job.id))}>
+      Try again
+    </button>
+  ) : null
 }

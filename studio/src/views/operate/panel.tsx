@@ -1,43 +1,26 @@
-// A table of the operator's desk, with what can be added to it.
+// A table of the operator's desk, with what is beside its title, and what can be added to it.
 import type { ComponentChildren, JSX } from 'preact'
-
-const NUMBERS = ['Credits', 'Held', 'Characters', 'Cost']
+import { type Column, Table, type TableRow } from '../../parts/table.tsx'
 
 interface PanelProps {
   readonly title: string
-  readonly heads: readonly string[]
+  readonly columns: readonly Column[]
+  readonly rows: readonly TableRow[]
+  readonly empty?: string
   readonly beside?: JSX.Element
-  readonly foot?: JSX.Element
-  readonly children: ComponentChildren
+  /** Forms, below the table. */
+  readonly children?: ComponentChildren
 }
 
-export function Panel({ title, heads, beside, foot, children }: PanelProps): JSX.Element {
+export function Panel({ title, columns, rows, empty, beside, children }: PanelProps): JSX.Element {
   return (
     <section class="card">
       <div class="row">
         <h2>{title}</h2>
         {beside}
       </div>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: scrolls sideways on a phone, so the keyboard must reach it */}
-      <section class="scrolls" tabIndex={0} aria-label={title}>
-        <table>
-          <thead>
-            <tr>
-              {heads.map((head) =>
-                head === '' ? (
-                  <td key="what can be done" />
-                ) : (
-                  <th key={head} scope="col" class={NUMBERS.includes(head) ? 'number' : ''}>
-                    {head}
-                  </th>
-                ),
-              )}
-            </tr>
-          </thead>
-          <tbody>{children}</tbody>
-        </table>
-      </section>
-      {foot && <div class="foot">{foot}</div>}
+      <Table label={title} columns={columns} rows={rows} {...(empty === undefined ? {} : { empty })} />
+      {children && <div class="foot">{children}</div>}
     </section>
   )
 }
