@@ -9,8 +9,7 @@ import type { UsageReport } from '../../src/contract/usage.ts'
 import type { VoiceBody, VoiceListBody } from '../../src/contract/voices.ts'
 
 export const SPEAK_PATH = 'v1/chatterbox-turbo-tts'
-export const BUILT_IN_VOICE_PATH = 'studio/built-in-voice.wav'
-const SUBMIT_PATH = 'v2/chatterbox-turbo-tts'
+export const SUBMIT_PATH = 'v2/chatterbox-turbo-tts'
 
 /** What the server refused, in its words. */
 export class Refusal extends Error {
@@ -43,8 +42,8 @@ export interface SpeakParameters {
 
 export interface SpeakRequest extends SpeakParameters {
   readonly text: string
-  /** A recording, the text of a reference (`voice:<id>`, a URL), or the server's own voice. */
-  readonly reference: Blob | string | undefined
+  /** A recording, or the name of a voice that the server has: `voice:<id>`. */
+  readonly reference: Blob | string
 }
 
 /** Throws Refusal. */
@@ -70,25 +69,13 @@ export const findCredits = async (key: string): Promise<Credits> => (await call(
 export const findUsage = async (key: string, from: string, groupBy: 'day' | 'key' | 'model'): Promise<UsageReport> =>
   (await call(`v1/usage?from=${from}&group_by=${groupBy}`, key)).json()
 
-let builtIn: Promise<Blob> | undefined
-/** Fetched once; a failure is not kept. */
-const findBuiltInVoice = (): Promise<Blob> => {
-  builtIn ??= call(BUILT_IN_VOICE_PATH, undefined)
-    .then((response) => response.blob())
-    .catch((error: unknown) => {
-      builtIn = undefined
-      throw error
-    })
-  return builtIn
-}
-
 /** The same `submission` twice is one request, charged once. */
 export async function submitSpeech(key: string, submission: string, request: SpeakRequest): Promise<SubmittedRequest> {
   const { reference, ...fields } = request
   const form = new FormData()
   for (const [name, value] of Object.entries(fields)) form.set(name, String(value))
   form.set('output_format', 'wav')
-  form.set('reference_audio', reference ?? (await findBuiltInVoice()))
+  form.set('reference_audio', reference)
   const headers = { 'idempotency-key': submission }
   return (await call(SUBMIT_PATH, key, { method: 'POST', body: form, headers })).json()
 }

@@ -1,34 +1,36 @@
-// A take as code: the request that makes the same sound again. Each is whole: it runs as it stands, with a key and the recording beside it.
-import { BUILT_IN_VOICE_PATH, SPEAK_PATH } from './api.ts'
+// A take as code: the request that makes the same sound again. Each is whole: it runs as it stands, with a key and, where the voice is a
+// recording of this browser, the recording beside it.
+import { SPEAK_PATH, SUBMIT_PATH } from './api.ts'
 import type { Take } from './takes.ts'
 
 export const LANGUAGES = ['curl', 'TypeScript', 'Python'] as const
 export type Language = (typeof LANGUAGES)[number]
 
+/** Of a text whose caller waits for the answer; longer ones are submitted and heard as they are spoken (docs/long-text.md). */
+const WAITING_LIMIT_CHARACTERS = 10_000
+
 interface Sample {
   readonly url: string
   readonly fields: Readonly<Record<string, string | number | boolean>>
-  readonly voiceFile: string
-  /** Where the voice can be fetched from; undefined: it is a recording of the caller's. */
-  readonly voiceUrl: string | undefined
-  /** The voice is one that the server keeps, and named in the fields. */
-  readonly isNamed: boolean
+  /** Name of the caller's recording; undefined: the voice is one that the server has, and named in the fields. */
+  readonly voiceFile: string | undefined
+  /** Where a submitted request's audio is, up to its id; undefined: the answer itself is the audio. */
+  readonly requestsUrl: string | undefined
 }
 
 export function codeFor(take: Take, language: Language, baseUrl: string): string {
-  const isBuiltIn = take.voiceId === undefined
-  const isNamed = take.voiceId?.startsWith('voice:') ?? false
-  const sample = {
-    url: new URL(SPEAK_PATH, baseUrl).href,
+  const isNamed = take.voiceId.startsWith('voice:')
+  const isLong = [...take.text].length > WAITING_LIMIT_CHARACTERS
+  const sample: Sample = {
+    url: new URL(isLong ? SUBMIT_PATH : SPEAK_PATH, baseUrl).href,
     fields: {
       text: take.text,
       ...take.parameters,
       seed: take.seed,
-      ...(isNamed ? { reference_audio: take.voiceId ?? '' } : {}),
+      ...(isNamed ? { reference_audio: take.voiceId } : {}),
     },
-    isNamed,
-    voiceFile: isBuiltIn ? 'built-in-voice.wav' : fileNameOf(take.voiceName),
-    voiceUrl: isBuiltIn ? new URL(BUILT_IN_VOICE_PATH, baseUrl).href : undefined,
+    voiceFile: isNamed ? undefined : recordingName(take.voiceName),
+    requestsUrl: isLong ? new URL('v2/requests/', baseUrl).href : undefined,
   }
   switch (language) {
     case 'curl':
@@ -42,58 +44,76 @@ export function codeFor(take: Take, language: Language, baseUrl: string): string
 }
 
 /** `--form-string`: a text that begins with `@` or has a `;type=` in it stays what it is. */
-function curl({ url, fields, voiceFile, voiceUrl, isNamed }: Sample): string {
-  const fetched = voiceUrl === undefined ? [] : [`curl -sSfo ${voiceFile} ${voiceUrl}`]
-  const speech = [
-    `curl -f ${url}`,
-    '-H "x-api-key: $CHATTERBOX_API_KEY"',
+function curl({ url, fields, voiceFile, requestsUrl }: Sample): string {
+  const key = '-H "x-api-key: $CHATTERBOX_API_KEY"'
+  const request = [
+    key,
     ...Object.entries(fields).map(([name, value]) => `--form-string ${quoteForShell(`${name}=${value}`)}`),
-    ...(isNamed ? [] : [`-F ${quoteForShell(`reference_audio=@"${voiceFile}"`)}`]),
-    '-o speech.wav',
+    ...(voiceFile === undefined ? [] : [`-F ${quoteForShell(`reference_audio=@"${voiceFile}"`)}`]),
   ]
-  return [...fetched, speech.join(' \\\n  ')].join('\n')
+  if (requestsUrl === undefined) return [`curl -f ${url}`, ...request, '-o speech.wav'].join(' \\\n  ')
+  return `id=$(${[`curl -sSf ${url}`, ...request].join(' \\\n  ')} \\
+  | sed 's/.*"request_id": *"\\([0-9a-f]*\\)".*/\\1/')
+# Comes as it is spoken; ends when all of it is.
+curl -f "${requestsUrl}$id/audio?format=wav" ${key} -o speech.wav`
 }
 
-function typeScript({ url, fields, voiceFile, voiceUrl, isNamed }: Sample): string {
+function typeScript({ url, fields, voiceFile, requestsUrl }: Sample): string {
+  const opening = voiceFile === undefined ? '' : "import { openAsBlob } from 'node:fs'\n"
   const voice =
-    voiceUrl === undefined
-      ? `await openAsBlob('${voiceFile.replaceAll("'", "\\'")}')`
-      : `await (await fetch('${voiceUrl}')).blob()`
-  return `${isNamed || voiceUrl !== undefined ? '' : "import { openAsBlob } from 'node:fs'\n"}import { writeFile } from 'node:fs/promises'
+    voiceFile === undefined
+      ? ''
+      : `form.set('reference_audio', await openAsBlob('${voiceFile.replaceAll("'", "\\'")}'))\n`
+  const spoken =
+    requestsUrl === undefined
+      ? ''
+      : `
+const { request_id } = await response.json()
+// Comes as it is spoken; ends when all of it is.
+const speech = await fetch(\`${requestsUrl}\${request_id}/audio?format=wav\`, { headers })
+if (!speech.ok) throw new Error(await speech.text())`
+  return `${opening}import { writeFile } from 'node:fs/promises'
 
 const form = new FormData()
 for (const [name, value] of Object.entries(${JSON.stringify(fields, undefined, 2)})) form.set(name, String(value))
-${isNamed ? '' : `form.set('reference_audio', ${voice})\n`}
-const response = await fetch('${url}', {
-  method: 'POST',
-  headers: { 'x-api-key': process.env.CHATTERBOX_API_KEY ?? '' },
-  body: form,
-})
-if (!response.ok) throw new Error(await response.text())
-await writeFile('speech.wav', new Uint8Array(await response.arrayBuffer()))`
+${voice}
+const headers = { 'x-api-key': process.env.CHATTERBOX_API_KEY ?? '' }
+const response = await fetch('${url}', { method: 'POST', headers, body: form })
+if (!response.ok) throw new Error(await response.text())${spoken}
+await writeFile('speech.wav', new Uint8Array(await ${requestsUrl === undefined ? 'response' : 'speech'}.arrayBuffer()))`
 }
 
-function python({ url, fields, voiceFile, voiceUrl, isNamed }: Sample): string {
-  const voice =
-    voiceUrl === undefined ? `open(${JSON.stringify(voiceFile)}, "rb")` : `requests.get("${voiceUrl}").content`
-  const lines = Object.entries(fields).map(
-    ([name, value]) => `        "${name}": ${JSON.stringify(typeof value === 'string' ? value : String(value))},`,
-  )
+/** `json=` where there is no file: with `data=` alone `requests` would send a form of another kind, which the server does not take. */
+function python({ url, fields, voiceFile, requestsUrl }: Sample): string {
+  const inPython = (value: string | number | boolean): string =>
+    voiceFile === undefined && typeof value !== 'string'
+      ? String(value).replace(/^[tf]/, (letter) => letter.toUpperCase())
+      : JSON.stringify(String(value))
+  const lines = Object.entries(fields).map(([name, value]) => `        "${name}": ${inPython(value)},`)
+  const spoken =
+    requestsUrl === undefined
+      ? ''
+      : `
+request_id = response.json()["request_id"]
+# Comes as it is spoken; ends when all of it is.
+response = requests.get(f"${requestsUrl}{request_id}/audio?format=wav", headers=headers)
+response.raise_for_status()`
   return `import os
 import requests
 
+headers = {"x-api-key": os.environ["CHATTERBOX_API_KEY"]}
 response = requests.post(
     "${url}",
-    headers={"x-api-key": os.environ["CHATTERBOX_API_KEY"]},
-    data={
+    headers=headers,
+    ${voiceFile === undefined ? 'json' : 'data'}={
 ${lines.join('\n')}
     },
-${isNamed ? '' : `    files={"reference_audio": ${voice}},\n`})
-response.raise_for_status()
+${voiceFile === undefined ? '' : `    files={"reference_audio": open(${JSON.stringify(voiceFile)}, "rb")},\n`})
+response.raise_for_status()${spoken}
 with open("speech.wav", "wb") as file:
     file.write(response.content)`
 }
 
 const quoteForShell = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`
-const fileNameOf = (voiceName: string): string =>
+const recordingName = (voiceName: string): string =>
   /\.\w{2,11}$/.test(voiceName) ? voiceName.replace(/["\\]/g, '_') : 'voice.wav'

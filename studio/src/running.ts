@@ -28,7 +28,7 @@ export interface Running {
   readonly createdAt: number
   readonly text: string
   readonly voiceName: string
-  readonly voiceId: string | undefined
+  readonly voiceId: string
   readonly parameters: SpeakParameters
   readonly stage: 'sending' | 'waiting' | 'speaking' | 'stopping' | 'failed'
   /** Of one that has failed, for people. */
@@ -87,7 +87,7 @@ export async function tryAgain(one: Running): Promise<void> {
   await submit(again, reference)
 }
 
-async function submit(one: Running, reference: Blob | string | undefined): Promise<void> {
+async function submit(one: Running, reference: Blob | string): Promise<void> {
   if (key.value === undefined) return
   const request = { ...one.parameters, text: one.text, reference }
   try {

@@ -9,8 +9,8 @@ export interface Take {
   readonly createdAt: number
   readonly text: string
   readonly voiceName: string
-  /** A recording of this browser, or `voice:…` of the server's; undefined: the built-in voice. */
-  readonly voiceId: string | undefined
+  /** A recording of this browser, or `voice:…` of the server's. */
+  readonly voiceId: string
   readonly parameters: SpeakParameters
   readonly model: string
   /** The one really used. */
@@ -33,7 +33,8 @@ export const compared = signal<readonly string[]>([])
 
 export async function loadTakes(): Promise<void> {
   const stored = await entries<string, Take>(database)
-  takes.value = newestFirst(stored.map(([, take]) => take))
+  // Takes from before the built-in voices had names were spoken by this one.
+  takes.value = newestFirst(stored.map(([, take]) => ({ ...take, voiceId: take.voiceId ?? 'voice:iris' })))
   areTakesLoaded.value = true
 }
 
@@ -59,6 +60,24 @@ export async function removeTake(take: Take): Promise<void> {
 export function toggleCompared(id: string): void {
   const others = compared.value.filter((candidate) => candidate !== id)
   compared.value = others.length < compared.value.length ? others : [...others, id].slice(-2)
+}
+
+const FILE_NAME_LETTERS = 40
+
+/** What was said, as far as a name can hold it, and the seed: `well-would-you-listen-to-that-7.mp3`. */
+export function fileNameOf({ text, seed }: Take, extension: string): string {
+  const words = text
+    .replace(/\[[^[\]]*\]/g, ' ')
+    .normalize('NFKD')
+    .replace(/[\u0300-\u036f'’]/g, '')
+    .toLowerCase()
+    .match(/[\p{L}\p{N}]+/gu)
+  let name = ''
+  for (const word of words ?? ['take']) {
+    if (name.length + word.length > FILE_NAME_LETTERS && name !== '') break
+    name += `${word.slice(0, FILE_NAME_LETTERS)}-`
+  }
+  return `${name}${seed}.${extension}`
 }
 
 const newestFirst = (unsorted: readonly Take[]): readonly Take[] =>

@@ -1,5 +1,5 @@
-// Whose voice speaks: the server's own, one that the server keeps (its id is its reference, `voice:…`), or one of the recordings that this
-// browser keeps in its own database, the last used first.
+// Whose voice speaks: one that the server has, its own or one that it keeps for the account (its id is its reference, `voice:…`), or one of
+// the recordings that this browser keeps in its own database, the last used first.
 import { computed, effect, signal } from '@preact/signals'
 import { createStore, del, entries, set } from 'idb-keyval'
 import type { VoiceBody } from '../../src/contract/voices.ts'
@@ -13,7 +13,8 @@ export interface Recording {
   readonly usedAt: number
 }
 
-export const BUILT_IN_NAME = 'Built-in voice'
+/** The server's, for whoever has not chosen another. */
+const DEFAULT_VOICE = { id: 'voice:default', name: 'Default' }
 const KEPT_RECORDINGS = 8
 const STORED_CHOICE = 'chatterbox-voice'
 const database = createStore('chatterbox-voices', 'recordings')
@@ -21,7 +22,7 @@ const database = createStore('chatterbox-voices', 'recordings')
 export const recordings = signal<readonly Recording[]>([])
 /** Those that the server keeps; undefined: not asked yet. */
 export const serverVoices = signal<readonly VoiceBody[] | undefined>(undefined)
-const chosenId = signal(localStorage.getItem(STORED_CHOICE) ?? undefined)
+const chosenId = signal(localStorage.getItem(STORED_CHOICE) ?? DEFAULT_VOICE.id)
 /** undefined: another kind of voice speaks. */
 export const chosenRecording = computed(() => recordings.value.find(({ id }) => id === chosenId.value))
 export const chosenServerVoice = computed(() =>
@@ -29,35 +30,31 @@ export const chosenServerVoice = computed(() =>
 )
 
 export interface ChosenVoice {
-  /** undefined: the built-in voice. */
-  readonly id: string | undefined
+  readonly id: string
   readonly name: string
-  readonly reference: Blob | string | undefined
+  readonly reference: Blob | string
 }
 export const chosenVoice = computed<ChosenVoice>(() => {
   const recording = chosenRecording.value
   if (recording) return { id: recording.id, name: recording.name, reference: recording.audio }
-  const voice = chosenServerVoice.value
-  if (voice) return { id: voice.reference_audio, name: voice.name, reference: voice.reference_audio }
-  return { id: undefined, name: BUILT_IN_NAME, reference: undefined }
+  const { id, name } = chosenServerVoice.value
+    ? { id: chosenServerVoice.value.reference_audio, name: chosenServerVoice.value.name }
+    : DEFAULT_VOICE
+  return { id, name, reference: id }
 })
 
 /** The reference of a voice by its id; 'gone': it is no longer here. */
-export function referenceOf(id: string | undefined): Blob | string | undefined | 'gone' {
-  if (id === undefined || id.startsWith('voice:')) return id
+export function referenceOf(id: string): Blob | string | 'gone' {
+  if (id.startsWith('voice:')) return id
   return recordings.value.find((recording) => recording.id === id)?.audio ?? 'gone'
 }
 
 /** Whether a take's voice can still be had. */
-export const isVoiceHere = (id: string | undefined): boolean =>
-  id === undefined ||
+export const isVoiceHere = (id: string): boolean =>
   recordings.value.some((recording) => recording.id === id) ||
   (serverVoices.value?.some(({ reference_audio }) => reference_audio === id) ?? false)
 
-effect(() => {
-  if (chosenId.value === undefined) localStorage.removeItem(STORED_CHOICE)
-  else localStorage.setItem(STORED_CHOICE, chosenId.value)
-})
+effect(() => localStorage.setItem(STORED_CHOICE, chosenId.value))
 
 /** Throws Refusal. */
 export async function loadServerVoices(key: string): Promise<void> {
@@ -80,12 +77,12 @@ export async function addRecording(audio: Blob, name: string): Promise<void> {
   for (const old of all.slice(KEPT_RECORDINGS)) await del(old.id, database)
 }
 
-export const chooseVoice = (id: string | undefined): void => {
+export const chooseVoice = (id: string): void => {
   chosenId.value = id
 }
 
 export async function forgetRecording(id: string): Promise<void> {
   recordings.value = recordings.value.filter((recording) => recording.id !== id)
-  if (chosenId.value === id) chosenId.value = undefined
+  if (chosenId.value === id) chosenId.value = DEFAULT_VOICE.id
   await del(id, database)
 }

@@ -18,16 +18,10 @@ const MEDIA_TYPES: Readonly<Record<string, string>> = {
 }
 const HASHED = /-[\w-]{8}\.(js|css)$/
 const FOLDER = path.join(packageRoot, 'build/studio')
-const BUILT_IN_VOICE = path.join(packageRoot, 'assets/reference.wav')
 
 /** By name below /studio/, and `index.html`, which is missing when the studio has not been built. */
 export function readStudioFiles(folder = FOLDER): ReadonlyMap<string, StudioFile> {
-  const voice = { bytes: readFileSync(BUILT_IN_VOICE), mediaType: 'audio/wav', isImmutable: false }
-  return new Map([
-    ...readFolder(folder),
-    ...readFolder(path.join(folder, 'studio')),
-    ['built-in-voice.wav', voice] as const,
-  ])
+  return new Map([...readFolder(folder), ...readFolder(path.join(folder, 'studio'))])
 }
 
 function readFolder(folder: string): [string, StudioFile][] {

@@ -4,15 +4,15 @@ import { useState } from 'preact/hooks'
 import { fetchAudio, Refusal } from '../api.ts'
 import { saveFile } from '../save-file.ts'
 import { key, noticeRefusal } from '../session.ts'
-import type { Take } from '../takes.ts'
+import { fileNameOf, type Take } from '../takes.ts'
 import { showToast } from '../toast.ts'
 
 const FORMATS = [
   { format: 'wav', title: 'WAV', hint: 'as it was made' },
-  { format: 'mp3', title: 'MP3', hint: 'plays everywhere' },
-  { format: 'ogg', title: 'Ogg Opus', hint: 'small' },
-  { format: 'flac', title: 'FLAC', hint: 'exact, half the size' },
-  { format: 'pcm', title: 'PCM', hint: '16 bit, 24 kHz, no header' },
+  { format: 'mp3', title: 'MP3', hint: 'for everything' },
+  { format: 'ogg', title: 'Ogg Opus', hint: 'smallest' },
+  { format: 'flac', title: 'FLAC', hint: 'lossless' },
+  { format: 'pcm', title: 'PCM', hint: 'raw, 24 kHz' },
 ] as const
 type Format = (typeof FORMATS)[number]['format']
 
@@ -22,7 +22,7 @@ export function DownloadRow({ take }: { readonly take: Take }): JSX.Element {
     setMaking(format)
     try {
       const file = format === 'wav' ? take.audio : await fetchAudio(key.value ?? '', take.id, format)
-      saveFile(file, `take-${take.seed}.${format}`)
+      saveFile(file, fileNameOf(take, format))
     } catch (error) {
       noticeRefusal(error)
       showToast(

@@ -6,7 +6,7 @@ import { fetchPiece, fetchTimings, listPieces } from '../api.ts'
 import { respeakPiece } from '../running.ts'
 import { saveFile } from '../save-file.ts'
 import { facts, key, noticeRefusal } from '../session.ts'
-import type { Take } from '../takes.ts'
+import { fileNameOf, type Take } from '../takes.ts'
 import { showToast } from '../toast.ts'
 import { wordsOf } from '../words-of.ts'
 import { Problem } from './field.tsx'
@@ -26,7 +26,7 @@ export function PieceList({ take }: { readonly take: Take }): JSX.Element {
   }, [take.id])
   const saveSubtitles = async (format: 'srt' | 'vtt') => {
     try {
-      saveFile(await fetchTimings(key.value ?? '', take.id, format), `take-${take.seed}.${format}`)
+      saveFile(await fetchTimings(key.value ?? '', take.id, format), fileNameOf(take, format))
     } catch (error) {
       noticeRefusal(error)
       showToast(wordsOf(error))

@@ -1,12 +1,12 @@
-// Choose whose voice speaks: the built-in one, a dropped file, a recording made here, or one of those used before.
+// Choose whose voice speaks: a dropped file, a recording made here, one of those used before, or one that the server has.
 import type { JSX } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
+import type { VoiceBody } from '../../../src/contract/voices.ts'
 import { type Recorder, startRecorder } from '../recorder.ts'
 import { type Advice, adviseOn } from '../recording-advice.ts'
 import { showToast } from '../toast.ts'
 import {
   addRecording,
-  BUILT_IN_NAME,
   chooseVoice,
   chosenRecording,
   chosenServerVoice,
@@ -16,15 +16,17 @@ import {
   recordings,
   serverVoices,
 } from '../voices.ts'
+import { Problem } from './field.tsx'
 import { Icon } from './icon.tsx'
+import { useVoicePreview } from './voice-preview.tsx'
 import { Waveform } from './waveform.tsx'
 
 const MOST_BYTES = 20 * 2 ** 20
+const FILE_NAMES = '.wav,.mp3,.m4a,.mp4,.ogg,.opus,.flac,.webm,.safetensors'
 
 export function VoiceCard(): JSX.Element {
   const chosen = chosenRecording.value
   const kept = chosenServerVoice.value
-  const offered = (serverVoices.value ?? []).filter((voice) => !voice.is_builtin || voice === kept)
   const [isOver, setOver] = useState(false)
   const [problem, setProblem] = useState<string>()
   const picker = useRef<HTMLInputElement>(null)
@@ -33,6 +35,10 @@ export function VoiceCard(): JSX.Element {
     if (!file) return
     setProblem(problemOf(file, name))
     if (problemOf(file, name) === undefined) await addRecording(file, name)
+  }
+  const choose = (id: string) => {
+    setProblem(undefined)
+    chooseVoice(id)
   }
   const drop = (event: DragEvent) => {
     event.preventDefault()
@@ -70,57 +76,73 @@ export function VoiceCard(): JSX.Element {
         ref={picker}
         type="file"
         hidden
-        accept="audio/*,.wav,.mp3,.m4a,.ogg,.flac,.safetensors"
+        accept={`audio/*,${FILE_NAMES}`}
         onChange={({ currentTarget }) => {
           const file = currentTarget.files?.[0]
           take(file, file?.name ?? '')
           currentTarget.value = ''
         }}
       />
-      {problem && (
-        <p class="problem" role="alert">
-          {problem}
-        </p>
-      )}
-      {(recordings.value.length > 0 || offered.length > 0) && (
-        <fieldset class="voices" aria-label="Whose voice">
-          <VoiceButton id={undefined} name={BUILT_IN_NAME} />
-          {recordings.value.map(({ id, name }) => (
-            <VoiceButton key={id} id={id} name={name} />
-          ))}
-          {offered.map(({ reference_audio, name }) => (
-            <VoiceButton key={reference_audio} id={reference_audio} name={name} />
-          ))}
-        </fieldset>
-      )}
+      <Problem text={problem} />
+      <fieldset class="voices" aria-label="Whose voice">
+        {recordings.value.map(({ id, name }) => (
+          <VoiceButton key={id} id={id} name={name} isOwn onChoose={choose} />
+        ))}
+        {serverVoices.value?.map(({ reference_audio, name, is_builtin }) => (
+          <VoiceButton key={reference_audio} id={reference_audio} name={name} isOwn={!is_builtin} onChoose={choose} />
+        ))}
+      </fieldset>
       {chosen ? (
         <ChosenRecording key={chosen.id} recording={chosen} />
-      ) : kept ? (
-        <p class="hint">
-          <strong>{kept.name}</strong> speaks. {kept.description ?? 'The server keeps this voice.'}
-        </p>
       ) : (
+        kept && <ChosenServerVoice key={kept.id} voice={kept} />
+      )}
+      {recordings.value.length === 0 && (
         <p class="hint">
-          The <strong>built-in voice</strong> speaks. Drop a recording of one person here, 10 to 20 seconds long, to
-          have that voice instead. Ask its owner first. <a href="#/voices">More voices</a>
+          For a voice of your own drop, choose or record one person speaking, 10 to 20 seconds long. Ask that person
+          first.
         </p>
       )}
     </section>
   )
 }
 
-function VoiceButton({ id, name }: { readonly id: string | undefined; readonly name: string }): JSX.Element {
+interface VoiceButtonProps {
+  readonly id: string
+  readonly name: string
+  /** Not one of those that came with the server. */
+  readonly isOwn: boolean
+  readonly onChoose: (id: string) => void
+}
+
+function VoiceButton({ id, name, isOwn, onChoose }: VoiceButtonProps): JSX.Element {
   return (
-    <button type="button" aria-pressed={chosenVoice.value.id === id} title={name} onClick={() => chooseVoice(id)}>
+    <button type="button" aria-pressed={chosenVoice.value.id === id} title={name} onClick={() => onChoose(id)}>
+      {isOwn && <Icon name="mic" />}
       <span class="cut">{name}</span>
     </button>
   )
 }
 
-function problemOf({ size }: Blob, name: string): string | undefined {
+function problemOf({ size, type }: Blob, name: string): string | undefined {
+  const isKnown = /^(audio|video)\//.test(type) || FILE_NAMES.split(',').some((end) => name.toLowerCase().endsWith(end))
   if (size === 0) return `${name} is empty.`
+  if (!isKnown) return `${name} is no recording. WAV, MP3, FLAC, Ogg and WebM work.`
   if (size > MOST_BYTES) return `${name} is ${(size / 2 ** 20).toFixed(0)} MB. 20 seconds of speech are enough.`
   return undefined
+}
+
+function ChosenServerVoice({ voice }: { readonly voice: VoiceBody }): JSX.Element {
+  const { button, waveform } = useVoicePreview(voice)
+  return (
+    <>
+      <div class="row">
+        <p class="hint">{voice.description ?? 'The server keeps this voice for your account.'}</p>
+        {button}
+      </div>
+      {waveform}
+    </>
+  )
 }
 
 function ChosenRecording({ recording }: { readonly recording: Recording }): JSX.Element {
@@ -154,7 +176,7 @@ function ChosenRecording({ recording }: { readonly recording: Recording }): JSX.
           ))}
         </ul>
         <button type="button" class="quiet" onClick={forget}>
-          Forget it
+          <Icon name="trash" /> Forget it
         </button>
       </div>
     </>
@@ -203,11 +225,7 @@ function RecordButton({ onRecorded }: { readonly onRecorded: (recording: Blob) =
           <Icon name="mic" /> Record
         </button>
       )}
-      {problem && (
-        <p class="problem" role="alert">
-          {problem}
-        </p>
-      )}
+      <Problem text={problem} />
     </>
   )
 }
