@@ -124,11 +124,11 @@ export function App(): JSX.Element {
 
 function PreviewBanner(): JSX.Element {
   return (
-    <p class="banner">
-      <span>
+    <aside class="banner" aria-label="About this server">
+      <p>
         <strong>Preview voice.</strong> This is the embedded stand-in, not Chatterbox. Run{' '}
         <code>chatterbox pull turbo</code> and restart for the real model.
-      </span>
-    </p>
+      </p>
+    </aside>
   )
 }

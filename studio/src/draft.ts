@@ -15,6 +15,9 @@ export const DEFAULT_PARAMETERS: SpeakParameters = {
 
 // Read aloud at about 15 characters a second: 165 words a minute of English prose.
 const CHARACTERS_PER_SECOND = 15
+const BRACKETED = /\[([^[\]]{1,40})\]/g
+/** `laughs` and `laughing` begin as `laugh` does, `whisper` as `whispering`. */
+const SAME_LETTERS = 4
 const STORED_DRAFT = 'chatterbox-draft'
 
 interface StoredDraft {
@@ -36,6 +39,25 @@ export const isTooLong = computed(
   () => facts.value !== undefined && characters.value > facts.value.text_limit_characters,
 )
 export const canSpeak = computed(() => text.value.trim() !== '' && !isTooLong.value)
+
+/** What stands in brackets and is none of the model's tags, so that it is read out; with the tag that may have been meant. */
+export const strangeTags = computed<readonly StrangeTag[]>(() => {
+  const { sound = [], delivery = [] } = facts.value?.tags ?? {}
+  const tags = [...sound, ...delivery]
+  if (tags.length === 0) return []
+  const written = [...text.value.matchAll(BRACKETED)].map(([, inside = '']) => inside)
+  return [...new Set(written)].flatMap((inside) => {
+    const name = inside.trim().toLowerCase().replace(/\s+/g, ' ')
+    if (tags.includes(name)) return []
+    return [{ inside, meant: tags.find((tag) => tag.slice(0, SAME_LETTERS) === name.slice(0, SAME_LETTERS)) }]
+  })
+})
+
+export interface StrangeTag {
+  /** As it is written. */
+  readonly inside: string
+  readonly meant: string | undefined
+}
 
 export function estimateSeconds(words: string): number {
   return words.replace(/\[[^[\]]*\]/g, '').trim().length / CHARACTERS_PER_SECOND

@@ -57,12 +57,16 @@ for (const theme of ['light', 'dark'] as const) {
       for (const index of [0, 1]) {
         await page.getByRole('article', { name: /^Take/ }).nth(index).getByRole('button', { name: 'Compare' }).click()
       }
-      await page.getByRole('button', { name: 'Code' }).first().click()
       await page.getByRole('button', { name: 'Download' }).first().click()
-      await page.getByRole('button', { name: 'Pieces' }).first().click()
+      await assertAccessible(page, 'formats')
+      await page.getByRole('button', { name: 'Code' }).first().click()
+      await page.getByRole('button', { name: 'Pieces' }).last().click()
       await page.getByRole('button', { name: 'Play piece 1' }).waitFor()
+      await page.getByRole('button', { name: 'Bruno' }).click()
+      await page.getByRole('button', { name: 'Hear Bruno' }).click()
+      await page.getByRole('button', { name: 'Pause the voice Bruno' }).waitFor()
       await page.getByText('Delivery', { exact: true }).click()
-      await page.getByText('delivery…').click()
+      await page.getByText('moods…').click()
       await assertAccessible(page, 'all open')
       await photograph(`${size}-${theme}-speak`, true)
       for (const view of ['Voices', 'History', 'Usage', 'Operate']) {

@@ -71,14 +71,14 @@ test('a newcomer without a mouse: speak, hear, seek, keep, download, find', { sk
     await until('it is a second before the end', async () => (await seconds()) === length - 1)
   }
 
-  await reach(page, /^Keep$/)
-  await page.keyboard.press('Space')
   await reach(page, /^Download$/)
   await page.keyboard.press('Enter')
+  await reach(page, /^Keep$/)
+  await page.keyboard.press('Space')
   await reach(page, /^Download as\s+MP3/)
   const downloading = page.waitForEvent('download')
   await page.keyboard.press('Enter')
-  assert.equal((await downloading).suggestedFilename(), 'take-7.mp3')
+  assert.equal((await downloading).suggestedFilename(), 'well-would-you-listen-to-that-my-own-7.mp3')
   await reach(page, /^History$/, 'Shift+Tab')
   await page.keyboard.press('Enter')
   await page.getByRole('heading', { name: 'History' }).waitFor()

@@ -120,7 +120,7 @@ test('a take of several pieces: one is heard, one is spoken again for its own pr
   assert.ok(server && browser)
   await using watched = await openPage(browser, `${server.url}/`)
   const { page, photograph } = watched
-  await page.getByRole('checkbox', { name: 'Play while it is spoken' }).uncheck()
+  await page.getByRole('checkbox', { name: 'Play live' }).uncheck()
   await speak(
     page,
     'This is a sentence of some length, so that a few of them do not fit into one piece of a text. '.repeat(8),

@@ -16,8 +16,10 @@ interface Props {
 }
 
 const HEIGHT = 240
-const LEFT = 64
-const LABEL_WIDTH = 70
+/** For a figure of the scale, by its letters. */
+const LETTER_WIDTH = 8
+const BESIDE = 12
+const LABEL_WIDTH = 90
 const BELOW = 26
 const ABOVE = 12
 const LINES = 4
@@ -43,22 +45,23 @@ export function BarChart({ bars, show, least, label }: Props): JSX.Element {
   }, [])
   const top = roundUp(Math.max(...bars.map(({ value }) => value)), least)
   const lines = Array.from({ length: LINES + 1 }, (_, index) => (top * index) / LINES)
+  const left = BESIDE + LETTER_WIDTH * Math.max(...lines.map((value) => show(value).length))
   const y = (value: number): number => ABOVE + (HEIGHT - ABOVE - BELOW) * (1 - value / top)
-  const step = (width - LEFT) / bars.length
-  const labelled = Math.ceil((bars.length * LABEL_WIDTH) / (width - LEFT))
+  const step = (width - left) / bars.length
+  const labelled = Math.ceil((bars.length * LABEL_WIDTH) / (width - left))
   return (
     <figure class="chart" ref={figure}>
       <svg viewBox={`0 0 ${width} ${HEIGHT}`} aria-hidden="true">
         {lines.map((value) => (
           <g key={value}>
-            <line x1={LEFT} x2={width} y1={y(value)} y2={y(value)} class="line" />
-            <text x={LEFT - 10} y={y(value) + 4} text-anchor="end">
+            <line x1={left} x2={width} y1={y(value)} y2={y(value)} class="line" />
+            <text x={left - 10} y={y(value) + 4} text-anchor="end">
               {show(value)}
             </text>
           </g>
         ))}
         {bars.map(({ name, value }, index) => {
-          const x = LEFT + index * step
+          const x = left + index * step
           return (
             <g key={name}>
               {value > 0 && (
@@ -73,7 +76,12 @@ export function BarChart({ bars, show, least, label }: Props): JSX.Element {
                 </rect>
               )}
               {(bars.length - 1 - index) % labelled === 0 && (
-                <text x={x + step / 2} y={HEIGHT - 6} text-anchor={index === bars.length - 1 ? 'end' : 'middle'}>
+                // The last one ends where its bar does, so that nothing of it is cut off.
+                <text
+                  x={index === bars.length - 1 ? x + step : x + step / 2}
+                  y={HEIGHT - 6}
+                  text-anchor={index === bars.length - 1 ? 'end' : 'middle'}
+                >
                   {monthAndDay(name)}
                 </text>
               )}

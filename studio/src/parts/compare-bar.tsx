@@ -27,7 +27,7 @@ export function CompareBar(): JSX.Element | null {
   })
 
   if (!a || !b) {
-    return a ? <p class="card hint">Choose a second take to compare with the one of seed {a.seed}.</p> : null
+    return a ? <p class="card hint">Choose a second take to compare with the one with seed {a.seed}.</p> : null
   }
   return (
     <section class="card compare" aria-label="Compare two takes">

@@ -1,5 +1,6 @@
-// The sound tags, inserted where the cursor is.
+// The sound tags, inserted where the cursor is; and what stands in brackets without being one.
 import type { JSX } from 'preact'
+import { strangeTags, text } from '../draft.ts'
 import { facts } from '../session.ts'
 
 export function TagPalette({ onInsert }: { readonly onInsert: (tag: string) => void }): JSX.Element {
@@ -12,7 +13,7 @@ export function TagPalette({ onInsert }: { readonly onInsert: (tag: string) => v
         </button>
       ))}
       <details class="more-tags">
-        <summary class="tag">delivery…</summary>
+        <summary class="tag">moods…</summary>
         <div class="palette">
           {delivery.map((tag) => (
             <button key={tag} type="button" class="tag" onClick={() => onInsert(tag)}>
@@ -22,5 +23,30 @@ export function TagPalette({ onInsert }: { readonly onInsert: (tag: string) => v
         </div>
       </details>
     </fieldset>
+  )
+}
+
+export function StrangeTags(): JSX.Element {
+  return (
+    <ul class="advice" aria-live="polite">
+      {strangeTags.value.map(({ inside, meant }) => (
+        <li key={inside} class="warning">
+          <span>
+            <strong>[{inside}]</strong> is no tag: it will be read out.
+          </span>
+          {meant !== undefined && (
+            <button
+              type="button"
+              class="tag"
+              onClick={() => {
+                text.value = text.value.replaceAll(`[${inside}]`, `[${meant}]`)
+              }}
+            >
+              Make it [{meant}]
+            </button>
+          )}
+        </li>
+      ))}
+    </ul>
   )
 }

@@ -22,10 +22,17 @@ const TITLES: Readonly<Record<string, string>> = {
   repetition_penalty: 'repetition penalty',
 }
 
+const DRAWERS = [
+  { name: 'download', title: 'Download', icon: 'download' },
+  { name: 'pieces', title: 'Pieces', icon: 'list' },
+  { name: 'code', title: 'Code', icon: 'copy' },
+] as const
+/** What is open below the buttons, one at a time. */
+type Drawer = (typeof DRAWERS)[number]['name']
+
 export function TakeCard({ take }: { readonly take: Take }): JSX.Element {
-  const [language, setLanguage] = useState<Language>()
-  const [isOpen, setOpen] = useState(false)
-  const [isSaving, setSaving] = useState(false)
+  const [language, setLanguage] = useState<Language>('curl')
+  const [opened, setOpened] = useState<Drawer>()
   const letter = compared.value.indexOf(take.id)
   const again = () => {
     text.value = take.text
@@ -51,7 +58,7 @@ export function TakeCard({ take }: { readonly take: Take }): JSX.Element {
           seed {take.seed}
         </li>
         <li class="voice-of" title={take.voiceName}>
-          {take.voiceName}
+          <Icon name="mic" /> {take.voiceName}
         </li>
         <li>{take.model}</li>
         {differences(take).map((difference) => (
@@ -74,34 +81,46 @@ export function TakeCard({ take }: { readonly take: Take }): JSX.Element {
       </ul>
       <div class="actions">
         <button type="button" aria-pressed={letter >= 0} onClick={() => toggleCompared(take.id)}>
-          {letter >= 0 ? `Comparing as ${'AB'[letter]}` : 'Compare'}
+          {letter >= 0 ? `Take ${'AB'[letter]}` : 'Compare'}
         </button>
-        <button type="button" aria-pressed={take.isKept} onClick={() => changeTake(take.id, { isKept: !take.isKept })}>
-          <Icon name="star" /> {take.isKept ? 'Kept' : 'Keep'}
-        </button>
-        <button type="button" aria-expanded={isSaving} onClick={() => setSaving(!isSaving)}>
-          <Icon name="download" /> Download
-        </button>
-        <button type="button" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
-          <Icon name="list" /> Pieces
-        </button>
+        {DRAWERS.map(({ name, title, icon }) => (
+          <button
+            key={name}
+            type="button"
+            aria-expanded={opened === name}
+            onClick={() => setOpened(opened === name ? undefined : name)}
+          >
+            <Icon name={icon} /> {title}
+          </button>
+        ))}
         <button type="button" onClick={again}>
           <Icon name="repeat" /> Use again
         </button>
-        <button
-          type="button"
-          aria-expanded={language !== undefined}
-          onClick={() => setLanguage(language ? undefined : 'curl')}
-        >
-          <Icon name="copy" /> Code
-        </button>
-        <button type="button" class="quiet icon-only" aria-label="Delete this take" onClick={() => removeTake(take)}>
-          <Icon name="trash" />
-        </button>
+        <span class="actions at-end">
+          <button
+            type="button"
+            class="quiet icon-only keep"
+            aria-label={take.isKept ? 'Kept' : 'Keep'}
+            title={take.isKept ? 'Kept' : 'Keep'}
+            aria-pressed={take.isKept}
+            onClick={() => changeTake(take.id, { isKept: !take.isKept })}
+          >
+            <Icon name="star" />
+          </button>
+          <button
+            type="button"
+            class="quiet icon-only"
+            aria-label="Delete this take"
+            title="Delete this take"
+            onClick={() => removeTake(take)}
+          >
+            <Icon name="trash" />
+          </button>
+        </span>
       </div>
-      {isOpen && <PieceList take={take} />}
-      {isSaving && <DownloadRow take={take} />}
-      {language && <Code take={take} language={language} onLanguage={setLanguage} />}
+      {opened === 'download' && <DownloadRow take={take} />}
+      {opened === 'pieces' && <PieceList take={take} />}
+      {opened === 'code' && <Code take={take} language={language} onLanguage={setLanguage} />}
     </article>
   )
 }

@@ -45,7 +45,15 @@ export function HistoryView(): JSX.Element {
       <CompareBar />
       {found.length === 0 && areTakesLoaded.value && (
         <p class="empty">
-          {takes.value.length === 0 ? 'Nothing has been spoken in this browser yet.' : 'No take has that in it.'}
+          {takes.value.length === 0 ? (
+            <>
+              Nothing has been spoken in this browser yet. <a href="#/speak">Speak something</a>
+            </>
+          ) : wanted.value === '' ? (
+            'No take is kept. The star of a take keeps it.'
+          ) : (
+            'No take has that in it.'
+          )}
         </p>
       )}
       {found.slice(0, shown.value).map((take) => (

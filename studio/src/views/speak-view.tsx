@@ -2,11 +2,12 @@
 import type { JSX } from 'preact'
 import { useRef } from 'preact/hooks'
 import { canSpeak, characters, estimatedCredits, estimatedSeconds, isTooLong, text } from '../draft.ts'
+import { EXAMPLES, type Example } from '../examples.ts'
 import { playsLive } from '../live-sound.ts'
 import { CompareBar } from '../parts/compare-bar.tsx'
 import { ParameterPanel, SeedField } from '../parts/parameter-panel.tsx'
 import { RunningCard } from '../parts/running-card.tsx'
-import { TagPalette } from '../parts/tag-palette.tsx'
+import { StrangeTags, TagPalette } from '../parts/tag-palette.tsx'
 import { TakeCard } from '../parts/take-card.tsx'
 import { importText, TextImport } from '../parts/text-import.tsx'
 import { VoiceCard } from '../parts/voice-card.tsx'
@@ -14,9 +15,8 @@ import { problem, running, speakDraft } from '../running.ts'
 import { facts } from '../session.ts'
 import { areTakesLoaded, takes } from '../takes.ts'
 
-const EXAMPLE =
-  'Well, would you listen to that! [laugh] My own voice, on my own machine. [sigh] I could do this all day.'
 const SHOWN_TAKES = 6
+const SPEAK_KEYS = /Mac|iP(hone|ad)/.test(navigator.platform) ? '⌘ ⏎' : 'Ctrl ⏎'
 
 export function SpeakView(): JSX.Element {
   const field = useRef<HTMLTextAreaElement>(null)
@@ -32,12 +32,17 @@ export function SpeakView(): JSX.Element {
     area.focus()
     requestAnimationFrame(() => area.setSelectionRange(at + inserted.length, at + inserted.length))
   }
+  const begin = (example: Example) => {
+    text.value = example.text
+    field.current?.focus()
+  }
   const onKey = (event: KeyboardEvent) => {
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey) && canSpeak.value) speakDraft()
   }
 
   return (
     <div class="speak">
+      <h1 class="hidden">Speak</h1>
       <div class="compose">
         <VoiceCard />
         <section class="card" aria-labelledby="text-title">
@@ -48,13 +53,7 @@ export function SpeakView(): JSX.Element {
             <span class="actions">
               <TextImport />
               {text.value === '' && (
-                <button
-                  type="button"
-                  class="quiet"
-                  onClick={() => {
-                    text.value = EXAMPLE
-                  }}
-                >
+                <button type="button" class="quiet" onClick={() => begin(EXAMPLES[0])}>
                   Try an example
                 </button>
               )}
@@ -63,7 +62,7 @@ export function SpeakView(): JSX.Element {
           <textarea
             id="text"
             ref={field}
-            rows={6}
+            rows={5}
             aria-describedby="estimate"
             placeholder="What shall be said? Click a tag to laugh, sigh or whisper."
             value={text.value}
@@ -79,6 +78,7 @@ export function SpeakView(): JSX.Element {
             }}
           />
           <TagPalette onInsert={insertTag} />
+          <StrangeTags />
           <p class="estimate" id="estimate" data-over={isTooLong.value ? '' : undefined}>
             <span>
               {characters.value.toLocaleString('en-US')} of {limit.toLocaleString('en-US')} characters
@@ -92,24 +92,26 @@ export function SpeakView(): JSX.Element {
             )}
           </p>
           <ParameterPanel />
-          <label class="check live-choice">
-            <input
-              type="checkbox"
-              checked={playsLive.value}
-              onChange={({ currentTarget }) => {
-                playsLive.value = currentTarget.checked
-              }}
-            />
-            <span>Play while it is spoken</span>
-          </label>
-          <div class="generate">
-            <SeedField />
-            <button type="button" class="primary" disabled={!canSpeak.value} onClick={speakDraft}>
-              Speak <kbd>Ctrl ⏎</kbd>
-            </button>
-          </div>
           <div class="announce" aria-live="assertive">
             {problem.value && <p class="problem">{problem.value}</p>}
+          </div>
+          <div class="generate">
+            <div class="choices">
+              <SeedField />
+              <label class="check" title="Heard while it is still being spoken">
+                <input
+                  type="checkbox"
+                  checked={playsLive.value}
+                  onChange={({ currentTarget }) => {
+                    playsLive.value = currentTarget.checked
+                  }}
+                />
+                <span>Play live</span>
+              </label>
+            </div>
+            <button type="button" class="primary" disabled={!canSpeak.value} onClick={speakDraft}>
+              Speak <kbd>{SPEAK_KEYS}</kbd>
+            </button>
           </div>
         </section>
       </div>
@@ -120,10 +122,21 @@ export function SpeakView(): JSX.Element {
         ))}
         {areTakesLoaded.value && takes.value.length + running.value.length === 0 && (
           <div class="empty">
-            <strong>Your takes appear here.</strong>
+            <h2>Your takes appear here</h2>
             <p>
-              Each has its seed, so that you can have the same one again; two at a time can be compared side by side.
+              Speak a text as often as you like. Each take has its seed, so that you can have the same one again, and
+              two of them can be compared side by side. Begin with:
             </p>
+            <ul class="examples">
+              {EXAMPLES.map((example) => (
+                <li key={example.title}>
+                  <button type="button" onClick={() => begin(example)}>
+                    <strong>{example.title}</strong>
+                    <span>{example.text}</span>
+                  </button>
+                </li>
+              ))}
+            </ul>
           </div>
         )}
         {takes.value.slice(0, SHOWN_TAKES).map((take) => (
