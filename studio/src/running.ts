@@ -38,6 +38,8 @@ export interface Running {
   readonly pieces?: number
   /** From the click to the first sound. */
   readonly firstSoundSeconds?: number
+  /** Of a take of which one piece is spoken again: which, from 0. */
+  readonly respokenPiece?: number
   /** Requests that are served before it. */
   readonly queuePosition: number
 }
@@ -123,7 +125,7 @@ export async function respeakPiece(take: Take, index: number): Promise<void> {
   const createdAt = Date.now()
   const { request_id: requestId } = await regeneratePiece(key.value, id, take.id, index)
   const { text: words, voiceName, voiceId, parameters: used } = take
-  const asked = { text: words, voiceName, voiceId, parameters: used }
+  const asked = { text: words, voiceName, voiceId, parameters: used, respokenPiece: index }
   running.value = [{ id, requestId, createdAt, ...asked, stage: 'waiting', queuePosition: 0 }, ...running.value]
   store()
   watch(id)
@@ -195,6 +197,7 @@ async function follow(id: string): Promise<void> {
           engineSeconds: found.metrics.inference_time ?? 0,
           costCredits: found.metrics.cost,
           ...(firstSoundSeconds === undefined ? {} : { firstSoundSeconds }),
+          ...(one.respokenPiece === undefined ? {} : { respokenPiece: one.respokenPiece }),
           isKept: false,
         })
         if (sound?.state.value === 'broken') {

@@ -21,6 +21,8 @@ export interface Take {
   readonly costCredits: number
   /** From the click to the first sound; absent in takes that are older than this, and in those that nobody heard come. */
   readonly firstSoundSeconds?: number
+  /** The piece of it that was spoken again, from 0. */
+  readonly respokenPiece?: number
   readonly isKept: boolean
 }
 

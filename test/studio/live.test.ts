@@ -138,6 +138,7 @@ test('a take of several pieces: one is heard, one is spoken again for its own pr
   const before = await server.credits()
   await page.getByRole('button', { name: /^Another reading, .* of piece 2$/ }).click()
   await takes.nth(1).waitFor()
+  await takes.first().getByText('piece 2 spoken again').waitFor()
   const charged = before - (await server.credits())
   const [whole] = /(?<=for \$)[\d.]+/.exec(await takes.nth(1).innerText()) ?? []
   assert.ok(charged > 0 && charged < Number(whole) / 2, `$${charged} of $${whole}`)

@@ -37,6 +37,12 @@ export function Code({ take, language, onLanguage }: CodeProps): JSX.Element {
           </button>
         </span>
       </div>
+      {take.respokenPiece !== undefined && (
+        <p class="hint">
+          This makes the take as it was before piece {take.respokenPiece + 1} was spoken again. The API does that with{' '}
+          <code>/pieces/{take.respokenPiece}/regenerate</code>.
+        </p>
+      )}
       {/* Scrolls sideways, so the keyboard must reach it. */}
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region */}
       <pre tabIndex={0}>{code}</pre>

@@ -64,7 +64,10 @@ export function ParameterPanel(): JSX.Element {
   const current = parameters.value
   const changed = SLIDERS.filter(({ name }) => current[name] !== DEFAULT_PARAMETERS[name]).length
   return (
-    <details class="parameters">
+    <details
+      class="parameters"
+      onToggle={({ currentTarget }) => currentTarget.open && currentTarget.scrollIntoView({ block: 'nearest' })}
+    >
       <summary>
         <Icon name="sliders" /> Delivery {changed > 0 && <span class="count">{changed} changed</span>}
       </summary>

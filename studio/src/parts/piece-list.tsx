@@ -81,7 +81,8 @@ function PieceRow({ take, piece, isOnly }: RowProps): JSX.Element {
       <div class="row">
         <span class="hint">
           {piece.start_seconds !== undefined && `at ${clock(piece.start_seconds)} · `}
-          {piece.duration_seconds !== undefined && `${piece.duration_seconds.toFixed(1)} s · `}seed {piece.seed}
+          {piece.duration_seconds !== undefined && `${piece.duration_seconds.toFixed(1)} s`}
+          {piece.seed !== take.seed && ` · seed ${piece.seed}`}
         </span>
         <span class="actions">
           {piece.audio_url && !audio && (

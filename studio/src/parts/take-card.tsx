@@ -61,6 +61,7 @@ export function TakeCard({ take }: { readonly take: Take }): JSX.Element {
           <Icon name="mic" /> {take.voiceName}
         </li>
         <li>{take.model}</li>
+        {take.respokenPiece !== undefined && <li class="chip differs">piece {take.respokenPiece + 1} spoken again</li>}
         {differences(take).map((difference) => (
           <li key={difference} class="chip differs">
             {difference}

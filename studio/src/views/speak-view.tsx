@@ -3,6 +3,7 @@ import type { JSX } from 'preact'
 import { useRef } from 'preact/hooks'
 import { canSpeak, characters, estimatedCredits, estimatedSeconds, isTooLong, text } from '../draft.ts'
 import { EXAMPLES, type Example } from '../examples.ts'
+import { dollars, duration, whole } from '../figures.ts'
 import { playsLive } from '../live-sound.ts'
 import { CompareBar } from '../parts/compare-bar.tsx'
 import { ParameterPanel, SeedField } from '../parts/parameter-panel.tsx'
@@ -34,7 +35,8 @@ export function SpeakView(): JSX.Element {
   }
   const begin = (example: Example) => {
     text.value = example.text
-    field.current?.focus()
+    // Not on a phone, where a keyboard would cover what one clicks next.
+    if (matchMedia('(pointer: fine)').matches) field.current?.focus()
   }
   const onKey = (event: KeyboardEvent) => {
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey) && canSpeak.value) speakDraft()
@@ -45,57 +47,58 @@ export function SpeakView(): JSX.Element {
       <h1 class="hidden">Speak</h1>
       <div class="compose">
         <VoiceCard />
-        <section class="card" aria-labelledby="text-title">
+        <section class="card text" aria-labelledby="text-title">
           <div class="row">
             <h2 id="text-title">
               <label for="text">Text</label>
             </h2>
             <span class="actions">
-              <TextImport />
               {text.value === '' && (
                 <button type="button" class="quiet" onClick={() => begin(EXAMPLES[0])}>
                   Try an example
                 </button>
               )}
+              <TextImport />
             </span>
           </div>
-          <textarea
-            id="text"
-            ref={field}
-            rows={5}
-            aria-describedby="estimate"
-            placeholder="What shall be said? Click a tag to laugh, sigh or whisper."
-            value={text.value}
-            onInput={({ currentTarget }) => {
-              text.value = currentTarget.value
-            }}
-            onKeyDown={onKey}
-            onDrop={(event) => {
-              const file = event.dataTransfer?.files[0]
-              if (!file) return // words that were dragged: the browser puts them in
-              event.preventDefault()
-              importText(file)
-            }}
-          />
-          <TagPalette onInsert={insertTag} />
-          <StrangeTags />
-          <p class="estimate" id="estimate" data-over={isTooLong.value ? '' : undefined}>
-            <span>
-              {characters.value.toLocaleString('en-US')} of {limit.toLocaleString('en-US')} characters
-            </span>
-            {isTooLong.value && <strong>Too long by {(characters.value - limit).toLocaleString('en-US')}.</strong>}
-            {canSpeak.value && (
-              <span>
-                about {Math.max(1, estimatedSeconds.value).toFixed(0)} s of speech for $
-                {estimatedCredits.value.toFixed(4)}
-              </span>
-            )}
-          </p>
-          <ParameterPanel />
+          <div class="write">
+            <textarea
+              id="text"
+              ref={field}
+              rows={5}
+              aria-describedby="estimate"
+              placeholder="What shall be said? Click a tag to laugh, sigh or whisper."
+              value={text.value}
+              onInput={({ currentTarget }) => {
+                text.value = currentTarget.value
+              }}
+              onKeyDown={onKey}
+              onDrop={(event) => {
+                const file = event.dataTransfer?.files[0]
+                if (!file) return // words that were dragged: the browser puts them in
+                event.preventDefault()
+                importText(file)
+              }}
+            />
+            <TagPalette onInsert={insertTag} />
+            <StrangeTags />
+            <ParameterPanel />
+          </div>
           <div class="announce" aria-live="assertive">
             {problem.value && <p class="problem">{problem.value}</p>}
           </div>
           <div class="generate">
+            <p class="estimate" id="estimate" data-over={isTooLong.value ? '' : undefined}>
+              <span>
+                {whole(characters.value)} of {whole(limit)} characters
+              </span>
+              {isTooLong.value && <strong>Too long by {whole(characters.value - limit)}.</strong>}
+              {canSpeak.value && (
+                <span>
+                  about {duration(Math.max(1, estimatedSeconds.value))} of speech for {dollars(estimatedCredits.value)}
+                </span>
+              )}
+            </p>
             <div class="choices">
               <SeedField />
               <label class="check" title="Heard while it is still being spoken">

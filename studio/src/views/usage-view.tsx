@@ -4,6 +4,7 @@ import type { JSX } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import type { UsageReport } from '../../../src/contract/usage.ts'
 import { findUsage } from '../api.ts'
+import { dollars, duration, whole } from '../figures.ts'
 import { type Bar, BarChart } from '../parts/bar-chart.tsx'
 import { Problem } from '../parts/field.tsx'
 import { Table } from '../parts/table.tsx'
@@ -18,15 +19,6 @@ interface Measure {
   /** Shortest scale of the chart. */
   readonly least: number
 }
-
-const whole = (value: number): string => value.toLocaleString('en-US', { maximumFractionDigits: 0 })
-export const dollars = (value: number): string => `$${value.toFixed(value > 0 && value < 1 ? 4 : 2)}`
-const duration = (seconds: number): string =>
-  seconds < 120
-    ? `${seconds.toFixed(0)} s`
-    : seconds < 7200
-      ? `${whole(seconds / 60)} min`
-      : `${(seconds / 3600).toFixed(1)} h`
 
 const MEASURES: readonly [Measure, ...Measure[]] = [
   { title: 'Requests', of: ({ requests }) => requests, show: whole, least: 4 },

@@ -108,7 +108,7 @@ function AddForm(): JSX.Element {
       <div class="inline">
         <Field label="Name" required maxLength={100} of={name} />
         <label>
-          <span>Recording{recording && `; without a file “${recording.name}”, which is chosen under Speak`}</span>
+          <span>Recording{recording && `; without a file “${recording.name}”`}</span>
           <input
             type="file"
             required={recording === undefined}

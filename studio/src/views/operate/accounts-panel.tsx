@@ -1,11 +1,11 @@
 // Accounts: what they have, what is held of it, who may go on.
 import { useSignal } from '@preact/signals'
 import type { JSX } from 'preact'
+import { dollars } from '../../figures.ts'
 import * as operator from '../../operator-api.ts'
 import { Field, FormLine } from '../../parts/field.tsx'
 import type { TableRow } from '../../parts/table.tsx'
 import { When } from '../../parts/when.tsx'
-import { dollars } from '../usage-view.tsx'
 import { Panel } from './panel.tsx'
 import type { Act, Seen } from './seen.ts'
 

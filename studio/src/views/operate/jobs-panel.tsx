@@ -2,11 +2,11 @@
 import type { Signal } from '@preact/signals'
 import type { JSX } from 'preact'
 import type { JobAnswer } from '../../../../src/contract/admin.ts'
+import { dollars } from '../../figures.ts'
 import * as operator from '../../operator-api.ts'
 import { Choice } from '../../parts/field.tsx'
 import type { TableRow } from '../../parts/table.tsx'
 import { When } from '../../parts/when.tsx'
-import { dollars } from '../usage-view.tsx'
 import { Panel } from './panel.tsx'
 import type { Act, Seen } from './seen.ts'
 
