@@ -41,7 +41,7 @@ test('a newcomer without a mouse: speak, hear, seek, keep, download, find', { sk
   await page.keyboard.press('Enter')
   await reach(page, /^Try an example$/)
   await page.keyboard.press('Enter')
-  await reach(page, /^Text$/)
+  assert.equal(await focused(page), 'Text', 'where one reads it and goes on')
   await page.keyboard.press('Control+End')
   await page.keyboard.type(' And again.')
   await reach(page, /^\[laugh\]$/)
