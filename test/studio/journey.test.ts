@@ -278,7 +278,7 @@ test('what is stopped in the middle costs nothing, and a reload in the middle lo
   assert.ok(server)
   await using watched = await open()
   const { page, photograph } = watched
-  const long = 'A longer text that takes the engine a while to speak, sentence after sentence. '.repeat(50).trim()
+  const long = 'A longer text that takes the engine a while to speak, sentence after sentence. '.repeat(30).trim()
   const before = await server.credits()
   await textField(page).fill(long)
   await speakButton(page).click()
