@@ -44,13 +44,14 @@ const whole = async (): Promise<Buffer> => {
   assert.equal(answer.statusCode, 200, answer.body)
   return answer.rawPayload
 }
-/** The first piece gets no further than `chunk`, until it is let go. */
-function holdAt(chunk: number) {
+/** The first piece gets no further than `chunk`, until it is let go or stopped; a `dead` engine hears of nothing, and keeps its worker's place. */
+function holdAt(chunk: number, { dead = false } = {}) {
   const [reached, opened] = [withResolvers(), withResolvers()]
   engine.beforeChunk = async (piece, at, signal) => {
     if (piece.index > 0 || at < chunk) return
     reached.resolve()
-    await Promise.race([opened.promise, new Promise((done) => signal.addEventListener('abort', done, { once: true }))])
+    const stopped = new Promise((done) => signal.addEventListener('abort', done, { once: true }))
+    await (dead ? opened.promise : Promise.race([opened.promise, stopped]))
   }
   const letGo = () => {
     engine.beforeChunk = () => {}
@@ -131,7 +132,7 @@ test('an engine that dies in the middle of pieces: no gap, nothing twice, one ch
 test('the worker dies in the middle of the first piece: a second one goes on with the next sample', async () => {
   const file = await whole()
   const before = (await scratch.balanceMicro()) ?? 0
-  const held = holdAt(4)
+  const held = holdAt(4, { dead: true })
   const { response, whole: streamed } = await open()
   await held.reached
   const id = String(response.headers['x-request-id'])
@@ -152,7 +153,7 @@ test('the worker dies in the middle of the first piece: a second one goes on wit
 })
 
 test('who goes on and speaks something else breaks the stream off, in place of a sentence of two halves', async () => {
-  const held = holdAt(4)
+  const held = holdAt(4, { dead: true })
   const { response, whole: streamed } = await open({ stream_format: 'sse' })
   await held.reached
   const id = String(response.headers['x-request-id'])
