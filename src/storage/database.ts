@@ -1,8 +1,10 @@
 // The database of a process: the one of DATABASE_URL, or the embedded one; at the newest schema.
+import { AppError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { startEmbeddedPostgres } from './embedded-postgres.ts'
 import { migrate } from './migrate.ts'
 import { type Database, openDatabase, type PostgresConnection } from './postgres.ts'
+import { isTransient, retryTransient } from './transient.ts'
 
 export type DatabaseKind = 'embedded' | 'external'
 
@@ -33,7 +35,7 @@ export async function startDatabase(
     await server.stop()
   }
   try {
-    await migrateUnhurried(server.connection)
+    await migrateUnhurried(server.connection, log)
   } catch (error) {
     await close()
     throw error
@@ -41,11 +43,24 @@ export async function startDatabase(
   return { db, kind: server.kind, connection: server.connection, [Symbol.asyncDispose]: close }
 }
 
-/** A migration of a large table takes as long as it takes. */
-async function migrateUnhurried(connection: PostgresConnection): Promise<void> {
+/**
+ * A migration of a large table takes as long as it takes. One whose database goes away has not happened, and begins again when it is back;
+ * one that is not there yet is waited for.
+ */
+async function migrateUnhurried(connection: PostgresConnection, log: Log): Promise<void> {
   const db = openDatabase(connection, { poolSize: 1, answerTimeoutMs: 0 })
+  let isTold = false
+  const tell = (err: unknown): never => {
+    if (!isTold && isTransient(err)) log.warn({ err }, 'the database does not answer; it is waited for')
+    isTold = true
+    throw err
+  }
   try {
-    await migrate(db)
+    await retryTransient(() => migrate(db).catch(tell))
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error
+    const { message } = error.cause as Error
+    throw new Error(`The database does not answer: ${message}`, { cause: error })
   } finally {
     await db.destroy()
   }

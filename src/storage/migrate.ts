@@ -4,12 +4,13 @@ import path from 'node:path'
 import { type Migration, Migrator, sql } from 'kysely'
 import { packageRoot } from '../config.ts'
 import type { Database } from './postgres.ts'
+import { isTransient } from './transient.ts'
 
 const MIGRATIONS_FOLDER = path.join(packageRoot, 'migrations')
 
 /**
  * Safe to call from several processes at once: Kysely's migrator takes an advisory lock, and the late ones find nothing to do.
- * Throws when the database has migrations that this version does not know.
+ * Throws when the database has migrations that this version does not know, and what `isTransient` knows as it is: nothing has happened then.
  */
 export async function migrate(db: Database): Promise<void> {
   const migrator = new Migrator({
@@ -22,6 +23,7 @@ export async function migrate(db: Database): Promise<void> {
   })
   const { error, results } = await migrator.migrateToLatest()
   if (error === undefined) return
+  if (isTransient(error)) throw error
   const failed = results?.find((result) => result.status === 'Error')
   throw failed
     ? new Error(`Migration ${failed.migrationName} failed`, { cause: error })
