@@ -1,7 +1,8 @@
 // A piece that is committed in parts: each once, by whoever has the lease, the price of the piece with its first; and for all who ask for
 // pieces it is there when it is whole.
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { rm } from 'node:fs/promises'
+import { after, test } from 'node:test'
 import { sql } from 'kysely'
 import { findBalance } from '../../src/billing/accounts.ts'
 import { cancelJob } from '../../src/jobs/cancel.ts'
@@ -18,7 +19,9 @@ import { auditMoney } from '../harness/money-audit.ts'
 import { makeTemporaryFolder } from '../harness/temporary-folder.ts'
 
 const { db } = await openTestDatabase()
-const blobs = createFileBlobs(await makeTemporaryFolder())
+const folder = await makeTemporaryFolder()
+after(() => rm(folder, { recursive: true }))
+const blobs = createFileBlobs(folder)
 const CREDITS = 10_000
 
 async function claimOne(): Promise<ClaimedJob> {
