@@ -9,8 +9,6 @@ export const MUTANTS = {
   'lost-event': { 'webhooks/fan-out.js': 'lost-event.js' },
   'mixed-pieces': { 'jobs/claim.js': 'mixed-pieces.js' },
   'split-piece': { 'jobs/pieces.js': 'split-piece.js' },
-  'false-end': { 'synthesis/stream.js': 'false-end.js' },
-  'repeated-parts': { 'synthesis/spoken-again.js': 'repeated-parts.js' },
 } as const
 export type Mutant = keyof typeof MUTANTS
 

@@ -10,7 +10,7 @@ export async function commitPart(db: Database, piece: PartCommit): Promise<'comm
   const { id, index, chargeMicro } = piece
   const outcome = await commitTruly(db, { ...piece, chargeMicro: 0 })
   if (outcome !== 'committed' || chargeMicro === 0) return outcome
-  await sleep(300)
+  await sleep(1000)
   await sql`
     with job as (
       update jobs set charged_micro = charged_micro + ${chargeMicro}::bigint where id = ${id} returning id, account_id
