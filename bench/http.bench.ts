@@ -17,10 +17,9 @@ import { MODEL_SLUG } from '../src/contract/models.ts'
 import { invariant } from '../src/errors.ts'
 import { createLog } from '../src/log.ts'
 import { startServer } from '../src/main.ts'
-import { startEmbeddedPostgres } from '../src/storage/embedded-postgres.ts'
-import { type Database, openDatabase } from '../src/storage/postgres.ts'
+import type { Database } from '../src/storage/postgres.ts'
 import { makeAccount } from '../test/harness/accounts.ts'
-import { quietLog } from '../test/harness/quiet-log.ts'
+import { joinDatabase } from '../test/harness/join-database.ts'
 import { speechLike } from '../test/harness/signals.ts'
 import { makeTemporaryFolder } from '../test/harness/temporary-folder.ts'
 import { createToneEngine } from '../test/harness/tone-engine.ts'
@@ -122,17 +121,6 @@ async function uploadReference(url: string): Promise<string> {
   const { urls } = (await response.json()) as { urls: string[] }
   invariant(urls[0], `the upload was answered with ${response.status}`)
   return urls[0]
-}
-
-/** A second user of the server's own database. */
-async function joinDatabase(dataDir: string) {
-  const postgres = await startEmbeddedPostgres(dataDir, quietLog)
-  const db = openDatabase(postgres.connection, { poolSize: 1 })
-  const close = async () => {
-    await db.destroy()
-    await postgres.stop()
-  }
-  return { db, [Symbol.asyncDispose]: close }
 }
 
 async function makeKeys(db: Database, count: number): Promise<string[]> {

@@ -1,4 +1,5 @@
-// The pieces of a job as they are made, part by part where they come in parts, on whatever machine: woken by notifications, kept honest by looking again. Knows no HTTP.
+// The pieces of a job as they are made, part by part where they come in parts, on whatever machine: woken by notifications, kept honest by
+// looking again. Knows no HTTP.
 import type { AudioTags } from '../audio/encode/tags.ts'
 import type { ModelName } from '../engine/engine.ts'
 import { AppError } from '../errors.ts'

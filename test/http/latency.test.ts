@@ -129,6 +129,13 @@ test('an engine that dies in the middle of pieces: no gap, nothing twice, one ch
   }
 })
 
+/** Takes the job from its worker once four parts of it are there. */
+async function loseWorker(id: string): Promise<void> {
+  while ((await allParts(id)).length < 4) await sleep(5)
+  do await sql`update jobs set lease_until = now() - interval '1 minute' where id = ${id}`.execute(db)
+  while (!(await requeueAbandonedJobs(db)).some((requeued) => requeued.id === id))
+}
+
 test('the worker dies in the middle of the first piece: a second one goes on with the next sample', async () => {
   const file = await whole()
   const before = (await scratch.balanceMicro()) ?? 0
@@ -136,9 +143,7 @@ test('the worker dies in the middle of the first piece: a second one goes on wit
   const { response, whole: streamed } = await open()
   await held.reached
   const id = String(response.headers['x-request-id'])
-  while ((await allParts(id)).length < 4) await sleep(5)
-  do await sql`update jobs set lease_until = now() - interval '1 minute' where id = ${id}`.execute(db)
-  while (!(await requeueAbandonedJobs(db)).some((requeued) => requeued.id === id))
+  await loseWorker(id)
   const second = createToneEngine()
   await using _worker = scratch.startWorker(second)
   assert.ok((await streamed)?.equals(file))
@@ -157,9 +162,7 @@ test('who goes on and speaks something else breaks the stream off, in place of a
   const { response, whole: streamed } = await open({ stream_format: 'sse' })
   await held.reached
   const id = String(response.headers['x-request-id'])
-  while ((await allParts(id)).length < 4) await sleep(5)
-  do await sql`update jobs set lease_until = now() - interval '1 minute' where id = ${id}`.execute(db)
-  while (!(await requeueAbandonedJobs(db)).some((requeued) => requeued.id === id))
+  await loseWorker(id)
   const tones = createToneEngine()
   await using _worker = scratch.startWorker({
     ...tones,
