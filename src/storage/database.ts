@@ -29,7 +29,7 @@ export async function startDatabase(
   options: { readonly poolSize: number },
 ): Promise<StartedDatabase> {
   const server = await findServer(place, log)
-  const db = openDatabase(server.connection, options)
+  const db = openDatabase(server.connection, { ...options, log })
   const close = async () => {
     await db.destroy()
     await server.stop()

@@ -2,6 +2,8 @@
 import type { Socket } from 'node:net'
 import { Kysely, PostgresDialect, type PostgresPool, type PostgresPoolClient } from 'kysely'
 import pg from 'pg'
+import type { Log } from '../log.ts'
+import { isForgotten, prepareStatements } from './prepared-statements.ts'
 import type { Tables } from './tables.ts'
 
 /** Where a PostgreSQL answers: a URL, or the folder of a unix socket (trusted by its file permissions, hence no password). */
@@ -15,11 +17,14 @@ const CONNECT_TIMEOUT_MS = 5000
 /** Longer than any statement of a pool takes, but for a migration's. A server that is gone without a word answers nothing, ever. */
 const ANSWER_TIMEOUT_MS = 60_000
 const KEEP_ALIVE_AFTER_MS = 10_000
+const IN_FAILED_TRANSACTION = '25P02'
 
 export interface PoolOptions {
   readonly poolSize: number
   /** A statement that is not answered in time fails, and its connection is dropped. 0: none. */
   readonly answerTimeoutMs?: number
+  /** Is told of a pooler that forgets prepared statements. */
+  readonly log?: Log
 }
 
 /**
@@ -27,30 +32,41 @@ export interface PoolOptions {
  * int8 is read as a number: micro-dollars and byte counts stay far below 2^53.
  */
 export function openDatabase(connection: PostgresConnection, options: PoolOptions): Database {
-  const { poolSize, answerTimeoutMs = ANSWER_TIMEOUT_MS } = options
+  const { poolSize, answerTimeoutMs = ANSWER_TIMEOUT_MS, log } = options
   const timeout = answerTimeoutMs === 0 ? {} : { query_timeout: answerTimeoutMs }
   const pool = new pg.Pool({ ...driverSettings(connection), ...timeout, max: poolSize })
   // A connection that breaks emits an error beside rejecting its query, and an error event that nobody listens to ends the process. The
   // pool listens to the connections that are idle and tells of them here; a connection in use has to have a listener of its own.
   pool.on('error', () => {})
   pool.on('connect', (client) => client.on('error', () => {}))
-  return new Kysely<Tables>({ dialect: new PostgresDialect({ pool: dropSilent(pool) }) })
+  return new Kysely<Tables>({ dialect: new PostgresDialect({ pool: prepareAndDrop(pool, log) }) })
 }
 
-/** A connection that owes an answer is of no use to anybody else: the pool forgets it. */
-function dropSilent(pool: pg.Pool): PostgresPool {
+/**
+ * Statements with values are prepared under a name. One that was forgotten is sent again without it, which in a transaction comes too late.
+ * A connection that owes an answer, or whose statements are outdated, is of no use to anybody else: the pool forgets it.
+ */
+function prepareAndDrop(pool: pg.Pool, log: Log | undefined): PostgresPool {
+  const statements = prepareStatements()
   const connect = async (): Promise<PostgresPoolClient> => {
     const client = await pool.connect()
-    let isSilent = false
-    const query = async (...statement: Parameters<typeof client.query>) => {
+    let isUseless = false
+    const query = async (text: string, values: unknown[]) => {
+      const name = values.length > 0 ? statements.nameOf(text) : undefined
       try {
-        return await client.query(...statement)
+        if (name === undefined) return await client.query(text, values)
+        return await client.query({ name, text, values })
       } catch (error) {
-        isSilent ||= error instanceof Error && error.message === 'Query read timeout'
-        throw error
+        isUseless ||= isForgotten(error) || (error instanceof Error && error.message === 'Query read timeout')
+        if (name === undefined || !isForgotten(error)) throw error
+        if (statements.forgotten(error))
+          log?.warn({ err: error }, 'a pooler forgets prepared statements; going on without')
+        return await client.query(text, values).catch((again) => {
+          throw again.code === IN_FAILED_TRANSACTION ? error : again
+        })
       }
     }
-    return { query, release: () => client.release(isSilent) } as unknown as PostgresPoolClient
+    return { query, release: () => client.release(isUseless) } as unknown as PostgresPoolClient
   }
   return { connect, end: () => pool.end() }
 }

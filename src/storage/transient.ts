@@ -1,6 +1,7 @@
 // Riding out a database that restarts, fails over or is full for a moment.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AppError } from '../errors.ts'
+import { isForgotten } from './prepared-statements.ts'
 
 // Shutting down, crashed, starting up; serialisation failure, deadlock; too many connections. Class 08 is "connection exception".
 const TRANSIENT_STATES = new Set(['57P01', '57P02', '57P03', '40001', '40P01', '53300'])
@@ -12,6 +13,7 @@ const TRANSIENT_MESSAGES =
 /** True for errors that a repetition may cure; whether the statement has happened is not known. */
 export function isTransient(error: unknown): boolean {
   if (!(error instanceof Error)) return false
+  if (isForgotten(error)) return true
   const { code, syscall } = error as NodeJS.ErrnoException
   if (code === undefined) return TRANSIENT_MESSAGES.test(error.message)
   if (code.startsWith('08') || TRANSIENT_STATES.has(code) || TRANSIENT_SYSTEM_ERRORS.has(code)) return true
