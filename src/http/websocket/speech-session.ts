@@ -6,6 +6,7 @@ import { AppError, describeError } from '../../errors.ts'
 import { forgetOutput } from '../../jobs/outputs.ts'
 import { newId } from '../../storage/ids.ts'
 import type { OwnStream, SpeechRequest, StreamedPiece, StreamHead, StreamTotals } from '../../synthesis/speech.ts'
+import { CallerGone } from '../caller-gone.ts'
 import type { Authenticated } from '../request-state.ts'
 import type { Services } from '../services.ts'
 
@@ -107,7 +108,7 @@ export class SpeechSession {
       }
     } catch (error) {
       if (error instanceof Cancelled) return await listener.cancelled(utterance).catch(() => {})
-      if (signal.aborted) return
+      if (signal.aborted || error instanceof CallerGone) return // a send can fail before the connection is known to have ended
       const isOurs = !(error instanceof AppError) || error.code === 'internal'
       if (isOurs) log.error({ id: utterance.requestId, error: describeError(error) }, 'an utterance failed')
       await listener.failed(utterance, isOurs ? OUR_FAULT : error).catch(() => {})
