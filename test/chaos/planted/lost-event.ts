@@ -9,7 +9,7 @@ export * from '../../../src/webhooks/fan-out.ts'
 export async function fanOutEvents(db: Database): Promise<number> {
   const { rows } = await sql`delete from job_events returning job_id, account_id, kind, at`.execute(db)
   if (rows.length === 0) return 0
-  await sleep(300)
+  await sleep(1000)
   await sql`
     insert into job_events (job_id, account_id, kind, at)
     select job_id, account_id, kind, at

@@ -14,7 +14,7 @@ export async function cancelJob(db: Database, accountId: string | undefined, id:
   `.execute(db)
   if (cancelled.rows.length > 0) {
     notifyChanged(db, id)
-    await sleep(300)
+    await sleep(1000)
     await sql`with ended as (select * from jobs where id = ${id}), ${settlement} select id from settled`.execute(db)
   }
   return cancelTruly(db, accountId, id)
