@@ -141,7 +141,9 @@ async function measureEngine(): Promise<Conditionals> {
   return fromVoice(voice)
 }
 
-const peak = (): string => `${Math.round((process.resourceUsage().maxRSS * 1024) / 1e6)} MB resident at most until now`
+function peak(): string {
+  return `${Math.round((process.resourceUsage().maxRSS * 1024) / 1e6)} MB resident at most until now`
+}
 
 async function collect(engine: Engine, piece: Parameters<Engine['synthesize']>[0]): Promise<number> {
   let samples = 0
