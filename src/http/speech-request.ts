@@ -4,7 +4,7 @@ import type { Latency, ReferenceSource, SpeechRequest } from '../synthesis/speec
 import { hashSpeechRequest } from './idempotency.ts'
 import type { SpeechParameters } from './speech-body.ts'
 
-/** Beside the parameters of speech, those of a route that streams. */
+/** Beside the parameters of speech, what those can have who listen while it is spoken. */
 type SpokenBody = SpeechBody & { readonly latency?: Latency }
 
 /** `idempotencyKey`: as the caller sent it, or undefined. */

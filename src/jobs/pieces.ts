@@ -168,18 +168,20 @@ function joinParts(parts: readonly DonePart[]): DonePiece {
 }
 
 /**
- * Takes back the pieces of a running job that is not paid by the piece, because they cannot be gone on with. Their blobs, which belong to
- * nobody then, are returned. undefined: the job is somebody else's.
+ * Takes back the pieces of a running job that is not paid by the piece, or the one with an index, because they cannot be gone on with. Their
+ * blobs, which belong to nobody then, are returned. undefined: the job is somebody else's.
  */
 export async function discardPieces(
   db: Database,
   { id, leaseToken }: Pick<PartCommit, 'id' | 'leaseToken'>,
+  index?: number,
 ): Promise<string[] | undefined> {
   const statement = sql<{ blobKey: string | null }>`
     with job as (
       select id from jobs where id = ${id} and lease_token = ${leaseToken} and state = 'running' and not stream for update
     ), gone as (
-      delete from job_pieces using job where job_id = job.id returning blob_key
+      delete from job_pieces using job
+      where job_id = job.id and index = coalesce(${index ?? null}::int, index) returning blob_key
     )
     select blob_key as "blobKey" from job left join gone on true
   `

@@ -56,7 +56,8 @@ interface Place {
 
 /**
  * What can be gone on with. Somebody has heard the pieces of a stream, so they stay; those of a file that another engine spoke are given up
- * and spoken again. undefined: the job is not ours to go on with. Throws AppError `pieces_unavailable` where they cannot be given up.
+ * and spoken again, and so is one that is not whole, which an engine might go on with otherwise. undefined: the job is not ours to go on
+ * with. Throws AppError `pieces_unavailable` where they cannot be given up.
  */
 export async function openMadePieces(
   place: Place,
@@ -65,14 +66,19 @@ export async function openMadePieces(
   rules: PieceRules,
 ): Promise<MadePieces | undefined> {
   const isOurs = ({ model, version }: DonePart) => model === rules.info.model && version === rules.info.version
-  if (job.stream || job.parts.every(isOurs)) return madePieces(place, job, pieces, rules, job.parts)
-  if (rules.isDerived) {
+  if (job.stream) return madePieces(place, job, pieces, rules, job.parts)
+  const areOurs = job.parts.every(isOurs)
+  const unfinished = job.parts.find(({ index }) => !job.parts.some((part) => part.index === index && part.isLast))
+  if (areOurs && !unfinished) return madePieces(place, job, pieces, rules, job.parts)
+  if (!areOurs && rules.isDerived) {
     const message = `The other pieces of this text were spoken by another model, or another version of it, than ${rules.info.model} as it is now. Send the text again.`
     throw new AppError('pieces_unavailable', message)
   }
-  const discarded = await discardPieces(place.db, job)
+  const givenUp = areOurs ? unfinished?.index : undefined
+  const discarded = await discardPieces(place.db, job, givenUp)
   for (const blobKey of discarded ?? []) await place.blobs.delete(blobKey)
-  return discarded && madePieces(place, job, pieces, rules, [])
+  const kept = givenUp === undefined ? [] : job.parts.filter(({ index }) => index !== givenUp)
+  return discarded && madePieces(place, job, pieces, rules, kept)
 }
 
 async function madePieces(
@@ -98,7 +104,8 @@ async function madePieces(
       const part = rest && index === unfinished ? rest(spoken) : spoken
       if (!part) return true
       const { samples, guards, engineSeconds, isLast } = part
-      const isStored = job.stream || rules.keepsAll || index !== last
+      const isHeardEarly = pieces[index]?.latency === 'low'
+      const isStored = job.stream || rules.keepsAll || isHeardEarly || index !== last
       const number = partsOf(index).length
       const blobKey = isStored ? await storePart(place, job, { ...part, part: number }, pieces, rules) : undefined
       if (isStored && blobKey === undefined) return false

@@ -72,7 +72,7 @@ export async function regeneratePiece(
 async function findKeptPieces(db: SubmitDeps['db'], job: CompletedJob) {
   const isKept = job.mode === 'async' && job.retention === 'normal'
   const pieces = isKept ? await findKnownPieces(db, job) : []
-  if (pieces.length === 0 || !pieces.every(({ done }) => done?.isKept)) {
+  if (pieces.length < 2 || !pieces.every(({ done }) => done?.isKept)) {
     throw new AppError('pieces_unavailable', NOT_KEPT)
   }
   return pieces

@@ -38,6 +38,7 @@ export interface SpeakParameters {
   readonly repetition_penalty: number
   readonly seed: number
   readonly norm_loudness: boolean
+  readonly latency: 'normal' | 'low'
 }
 
 export interface SpeakRequest extends SpeakParameters {

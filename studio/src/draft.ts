@@ -11,6 +11,7 @@ export const DEFAULT_PARAMETERS: SpeakParameters = {
   repetition_penalty: 1.3,
   seed: 0,
   norm_loudness: true,
+  latency: 'normal',
 }
 
 // Read aloud at about 15 characters a second: 165 words a minute of English prose.

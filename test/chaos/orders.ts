@@ -70,7 +70,7 @@ export interface Order {
   readonly reference: (typeof REFERENCE_KINDS)[number]
   /** Of a stream: as server-sent events, not in chunks. */
   readonly asEvents?: boolean
-  /** Of a stream: its first piece comes in parts. */
+  /** Of a stream and of a long text: the first pieces come in parts. */
   readonly latency?: 'low'
   /** Of a `piece`, whose text is that of the piece alone. */
   readonly changes?: PieceToChange
@@ -110,10 +110,10 @@ export function makeOrder({ random, withPoison, texts }: OrderChances): Order {
     reference: random() < 0.05 ? ('broken' as const) : pick(REFERENCE_KINDS.filter((name) => name !== 'broken')),
   }
   const kind = texts === undefined ? random() : 1
-  if (kind < 0.08) return { ...common, api: 'long', text: VERY_LONG_TEXT, format: 'wav' }
+  const early = random() < 0.5 ? { latency: 'low' as const } : {}
+  if (kind < 0.08) return { ...common, ...early, api: 'long', text: VERY_LONG_TEXT, format: 'wav' }
   if (kind < 0.28) {
     const text = random() < 0.7 ? pick(LONG_TEXTS) : chooseText()
-    const early = random() < 0.5 ? { latency: 'low' as const } : {}
     return { ...common, ...early, api: 'stream', text, format: pick(['wav', 'mp3'] as const), asEvents: random() < 0.4 }
   }
   return { ...common, api: random() < 0.6 ? 'v1' : 'v2', text: chooseText(), format: pick(FORMATS) }

@@ -5,7 +5,7 @@ import { DEFAULT_PARAMETERS, parameters } from '../draft.ts'
 import { Icon } from './icon.tsx'
 
 interface Slider {
-  readonly name: Exclude<keyof SpeakParameters, 'seed' | 'norm_loudness'>
+  readonly name: Exclude<keyof SpeakParameters, 'seed' | 'norm_loudness' | 'latency'>
   readonly title: string
   readonly minimum: number
   readonly maximum: number
@@ -96,6 +96,20 @@ export function ParameterPanel(): JSX.Element {
             onChange={({ currentTarget }) => change({ norm_loudness: currentTarget.checked })}
           />
           <span>Bring the recording to a standard loudness first</span>
+        </label>
+        <label class="check">
+          <input
+            type="checkbox"
+            checked={current.latency === 'low'}
+            onChange={({ currentTarget }) => change({ latency: currentTarget.checked ? 'low' : 'normal' })}
+          />
+          <span>
+            First sound sooner
+            <small>
+              Heard while its first sentences are still being spoken; they sound a little less like the voice, and all
+              of it takes longer. For models that are slow on this machine.
+            </small>
+          </span>
         </label>
         <button type="button" class="quiet" onClick={() => change({ ...DEFAULT_PARAMETERS, seed: current.seed })}>
           Back to the defaults

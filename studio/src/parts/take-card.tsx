@@ -131,5 +131,9 @@ function differences({ parameters: used }: Take): readonly string[] {
     const value = used[name as keyof typeof used]
     return value === DEFAULT_PARAMETERS[name as keyof typeof used] ? [] : [`${title} ${value}`]
   })
-  return used.norm_loudness ? changed : [...changed, 'loudness as recorded']
+  const choices = [
+    ...(used.norm_loudness ? [] : ['loudness as recorded']),
+    ...(used.latency === 'low' ? ['first sound sooner'] : []),
+  ]
+  return [...changed, ...choices]
 }
