@@ -26,7 +26,8 @@ export function codeFor(take: Take, language: Language, baseUrl: string): string
     fields: {
       text: take.text,
       ...take.parameters,
-      ...latencyOf(take, isLong),
+      // Low latency needs a stream where the caller waits for the answer.
+      ...(take.parameters.latency === 'low' && !isLong ? { stream: true } : {}),
       seed: take.seed,
       ...(isNamed ? { reference_audio: take.voiceId } : {}),
     },
@@ -42,15 +43,6 @@ export function codeFor(take: Take, language: Language, baseUrl: string): string
       return python(sample)
   }
   return language satisfies never
-}
-
-/** Low latency needs a stream where the caller waits for the answer. */
-function latencyOf(
-  { parameters: { latency } }: Take,
-  isSubmitted: boolean,
-): Readonly<Record<string, string | boolean>> {
-  if (latency !== 'low') return {}
-  return isSubmitted ? { latency } : { latency, stream: true }
 }
 
 /** `--form-string`: a text that begins with `@` or has a `;type=` in it stays what it is. */

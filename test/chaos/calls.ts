@@ -94,7 +94,7 @@ export interface Accepted {
 
 /** One try to submit on v2. */
 export async function submit(shop: Shop, order: Order, signal?: AbortSignal): Promise<Accepted | Decision> {
-  const early = order.latency ? { latency: order.latency } : {}
+  const early: Record<string, string> = order.latency ? { latency: order.latency } : {}
   return readAccepted(shop, order, await post(shop, 'v2', order, { webhook_url: shop.webhookUrl, ...early }, signal))
 }
 
