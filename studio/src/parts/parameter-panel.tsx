@@ -106,8 +106,8 @@ export function ParameterPanel(): JSX.Element {
           <span>
             First sound sooner
             <small>
-              Heard while its first sentences are still being spoken; they sound a little less like the voice, and all
-              of it takes longer. For models that are slow on this machine.
+              Played while the first sentences are still being spoken: they are a little less true to the voice, and all
+              of it takes longer. For a model that is slow on this machine.
             </small>
           </span>
         </label>
