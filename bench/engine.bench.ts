@@ -19,6 +19,7 @@ import type { Engine, Sampling } from '../src/engine/engine.ts'
 import { ENGINE_ENVIRONMENT } from '../src/engine/engine-environment.ts'
 import { randomNumbers } from '../src/engine/random.ts'
 import { makeNoise } from '../test/harness/synthetic-voice.ts'
+import { fillCache } from './full-cache.ts'
 import { busyMs, describeMachine, median } from './machine.ts'
 import { compareWithOfficial } from './official.ts'
 import { makeSpeechLike } from './speech-like.ts'
@@ -176,7 +177,9 @@ async function measureLanguageModel(voice: Conditionals): Promise<void> {
 }
 
 async function measureSteps(): Promise<void> {
-  await using t3 = await T3.open(graphFile('t3'), { threads, slots: Math.max(...batches), positions: 1024 })
+  const slots = Math.max(...batches)
+  await using t3 = await T3.open(graphFile('t3'), { threads, slots, positions: 1024 })
+  fillCache(t3.cache, slots, PAST)
   for (const batch of batches) {
     const embeddings = makeNoise(batch * t3.width, 1)
     const step = () => t3.forward({ firstSlot: 0, lengths: Array(batch).fill(PAST), embeddings })

@@ -21,6 +21,7 @@ import { ENGINE_ENVIRONMENT } from '../src/engine/engine-environment.ts'
 import { randomNumbers } from '../src/engine/random.ts'
 import { invariant } from '../src/errors.ts'
 import { makeNoise } from '../test/harness/synthetic-voice.ts'
+import { fillCache } from './full-cache.ts'
 import { busyMs, describeMachine, median } from './machine.ts'
 import { makeSpeechLike } from './speech-like.ts'
 import { syntheticBundle } from './synthetic-bundle.ts'
@@ -126,6 +127,7 @@ async function compareStages(compare: (comparison: Comparison) => Promise<void>,
   }
   {
     await using t3 = await T3.open(graphFile('t3'), { threads, slots: 1, positions: 1024 })
+    fillCache(t3.cache, 1, Math.max(...PASTS))
     const embeddings = makeNoise(t3.width, 1)
     for (const past of PASTS) {
       const steps = async () => {
