@@ -1,8 +1,9 @@
 // Ending what nobody keeps any more, leases and waits, with regard for those who could not say that they do.
 import type { Log } from '../log.ts'
 import type { Database } from '../storage/postgres.ts'
+import { isTransient } from '../storage/transient.ts'
 import { cancelUnattendedJobs } from './attendance.ts'
-import { type Requeued, requeueAbandonedJobs, SWEEP_LOCK } from './sweep.ts'
+import { findAbandonedJobs, type Requeued, requeueAbandonedJobs, SWEEP_LOCK } from './sweep.ts'
 
 /** Callers wait for abandoned jobs. */
 export const LEASE_SWEEP_EVERY_MS = 5_000
@@ -30,7 +31,7 @@ export function createLeaseSweep(db: Database, log: Log, now: () => number = () 
 }
 
 async function endLeases(db: Database, log: Log): Promise<void> {
-  const jobs = await requeueAbandonedJobs(db)
+  const jobs = await requeue(db, log)
   const count = (state: Requeued['state']) => jobs.filter((job) => job.state === state).length
   if (jobs.length > 0) {
     log.warn(
@@ -40,4 +41,26 @@ async function endLeases(db: Database, log: Log): Promise<void> {
   }
   const unattended = await cancelUnattendedJobs(db, SWEEP_LOCK)
   if (unattended > 0) log.warn({ cancelled: unattended }, 'cancelled requests whose server is gone')
+}
+
+/**
+ * All together; or, where the schema refuses one of them – its account's books are not what they should be –, each for itself: it must not
+ * keep everybody else's from going on.
+ */
+async function requeue(db: Database, log: Log): Promise<readonly Requeued[]> {
+  try {
+    return await requeueAbandonedJobs(db)
+  } catch (error) {
+    if (isTransient(error)) throw error
+    const requeued: Requeued[] = []
+    for (const id of await findAbandonedJobs(db)) {
+      const alone = requeueAbandonedJobs(db, id).catch((err) => {
+        if (isTransient(err)) throw err
+        log.error({ id, err }, 'the lease of a job cannot be ended')
+        return []
+      })
+      requeued.push(...(await alone))
+    }
+    return requeued
+  }
 }

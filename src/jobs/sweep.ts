@@ -30,6 +30,13 @@ const SEEN_WITHIN = '15 seconds'
 const LIVING_GET = '10 seconds'
 const PIECES_KEPT_FOR = '10 minutes'
 
+/** Of a row of jobs. */
+const isAbandoned = sql`(
+  state = 'running' and lease_until < now() and (lease_until < now() - ${LIVING_GET}::interval or not exists (
+    select from workers where workers.id = jobs.worker_id and seen_at > now() - ${SEEN_WITHIN}::interval
+  ))
+)`
+
 export interface Requeued {
   readonly id: string
   readonly mode: JobMode
@@ -39,18 +46,16 @@ export interface Requeued {
 /**
  * Ends the leases that have run out, because their process died or lost the database: the job waits again, a little longer after each
  * attempt (1 s, 2 s, 4 s … 30 s), has failed when its attempts are used up, or is cancelled where that was asked for. Tells those who wait.
- * A worker that was seen a moment ago lives and can still renew what it has let run out: it gets ten seconds for it. One process at a time: two could otherwise lock the same accounts in opposite order.
+ * A worker that was seen a moment ago lives and can still renew what it has let run out: it gets ten seconds for it. One process at a time: two
+ * could otherwise lock the same accounts in opposite order. `id`: of this job alone.
  */
-export async function requeueAbandonedJobs(db: Database): Promise<readonly Requeued[]> {
+export async function requeueAbandonedJobs(db: Database, id?: string): Promise<readonly Requeued[]> {
   const statement = sql<Requeued>`
     with alone as materialized (
       select pg_try_advisory_xact_lock(${SWEEP_LOCK}) as yes
     ), abandoned as materialized (
       select id from jobs
-      where state = 'running' and lease_until < now() and (select yes from alone)
-        and (lease_until < now() - ${LIVING_GET}::interval or not exists (
-          select from workers where workers.id = jobs.worker_id and seen_at > now() - ${SEEN_WITHIN}::interval
-        ))
+      where ${isAbandoned} and id = coalesce(${id ?? null}::text, id) and (select yes from alone)
       order by lease_until limit ${BATCH}
       for update skip locked
     ), swept as (
@@ -69,6 +74,14 @@ export async function requeueAbandonedJobs(db: Database): Promise<readonly Reque
     notifyChanged(db, id)
   }
   return rows
+}
+
+/** The ids of those that `requeueAbandonedJobs` would take. */
+export async function findAbandonedJobs(db: Database): Promise<readonly string[]> {
+  const { rows } = await sql<{ id: string }>`
+    select id from jobs where ${isAbandoned} order by lease_until limit ${BATCH}
+  `.execute(db)
+  return rows.map(({ id }) => id)
 }
 
 /** Removes jobs and uploads that have expired, then their blobs. Returns how many blobs. */

@@ -5,16 +5,17 @@ import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { findParts, findPieces } from '../../src/jobs/pieces.ts'
-import { removeOldPieces, requeueAbandonedJobs } from '../../src/jobs/sweep.ts'
+import { removeOldPieces } from '../../src/jobs/sweep.ts'
 import { auditMoney } from '../harness/money-audit.ts'
 import { sine } from '../harness/signals.ts'
 import { createToneEngine } from '../harness/tone-engine.ts'
 import { asyncCalls } from './async-calls.ts'
-import { openScratchApp, VALID, withResolvers } from './scratch-app.ts'
+import { holdFirstPiece, loseWorker } from './first-piece.ts'
+import { openScratchApp, VALID } from './scratch-app.ts'
 import { piecesText } from './streaming.ts'
 
 const scratch = await openScratchApp({ PRICE_PER_1000_CHARACTERS: '0.01', WORKER_SLOTS: '1' })
-const { account, app, blobs, db, engine } = scratch
+const { account, app, blobs, db } = scratch
 const { submit, submitOk, get, reaches } = asyncCalls(scratch)
 const LONG = { ...VALID, text: piecesText(3), latency: 'low' }
 const partsOf = (id: string) => findParts(db, id, { index: 0, part: 0 })
@@ -28,29 +29,6 @@ const regenerate = (id: string, index: number) =>
   })
 const piecesSeen = async (id: string) => (await get(`/v2/requests/${id}/pieces`)).json().pieces
 
-/** The first piece stops before `chunk` until it is let go; a `dead` engine does not hear either that it is to stop. */
-function holdAt(chunk: number, { dead = false } = {}) {
-  const [reached, opened] = [withResolvers(), withResolvers()]
-  engine.beforeChunk = async (piece, at, signal) => {
-    if (piece.index > 0 || at < chunk) return
-    reached.resolve()
-    const stopped = new Promise((done) => signal.addEventListener('abort', done, { once: true }))
-    await (dead ? opened.promise : Promise.race([opened.promise, stopped]))
-  }
-  const letGo = () => {
-    engine.beforeChunk = () => {}
-    opened.resolve()
-  }
-  return { reached: reached.promise, letGo }
-}
-
-/** Takes the request from its worker once four parts of its first piece are there. */
-async function loseWorker(id: string): Promise<void> {
-  while ((await partsOf(id)).length < 4) await sleep(5)
-  do await sql`update jobs set lease_until = now() - interval '1 minute' where id = ${id}`.execute(db)
-  while (!(await requeueAbandonedJobs(db)).some((requeued) => requeued.id === id))
-}
-
 async function completed(body: object): Promise<string> {
   const { request_id: id } = await submitOk(body)
   await reaches(id, 'COMPLETED')
@@ -60,7 +38,7 @@ async function completed(body: object): Promise<string> {
 test('who listens hears the first piece while it is spoken; the file is whole, paid once, and its pieces are pieces', async () => {
   const file = await hear(await completed({ ...LONG, latency: 'normal' }))
   const before = (await scratch.balanceMicro()) ?? 0
-  const held = holdAt(3)
+  const held = holdFirstPiece(scratch, 3)
   const { request_id: id } = await submitOk(LONG)
   await held.reached
   const listening = app.inject({
@@ -97,10 +75,10 @@ test('who listens hears the first piece while it is spoken; the file is whole, p
 
 test('the worker dies in the middle of the first piece: another speaks it anew, even if it speaks otherwise', async () => {
   const before = (await scratch.balanceMicro()) ?? 0
-  const held = holdAt(4, { dead: true })
+  const held = holdFirstPiece(scratch, 4, { dead: true })
   const { request_id: id } = await submitOk(LONG)
   await held.reached
-  await loseWorker(id)
+  await loseWorker(db, id)
   const tones = createToneEngine()
   await using _worker = scratch.startWorker({
     ...tones,
@@ -123,7 +101,7 @@ test('a request of one piece is sent again, not its piece; with retention none n
   assert.equal((await findPieces(db, kept, 0)).length, 1)
   const refused = await regenerate(kept, 0)
   assert.deepEqual([refused.statusCode, refused.json().code], [409, 'pieces_unavailable'])
-  const held = holdAt(2)
+  const held = holdFirstPiece(scratch, 2)
   const { request_id: id } = await submitOk({ ...VALID, latency: 'low', retention: 'none' })
   await held.reached
   const heard = hear(id, '?format=pcm')

@@ -7,11 +7,12 @@ import { sql } from 'kysely'
 import { AppError } from '../../src/errors.ts'
 import { findJob, type Job } from '../../src/jobs/job.ts'
 import { findParts, findPieces } from '../../src/jobs/pieces.ts'
-import { removeOldPieces, requeueAbandonedJobs } from '../../src/jobs/sweep.ts'
+import { removeOldPieces } from '../../src/jobs/sweep.ts'
 import { auditMoney } from '../harness/money-audit.ts'
 import { sine } from '../harness/signals.ts'
 import { createToneEngine } from '../harness/tone-engine.ts'
-import { openScratchApp, VALID, withResolvers } from './scratch-app.ts'
+import { holdFirstPiece, loseWorker } from './first-piece.ts'
+import { openScratchApp, VALID } from './scratch-app.ts'
 import { listen, openStream, piecesText } from './streaming.ts'
 
 const scratch = await openScratchApp({ PRICE_PER_1000_CHARACTERS: '0.01', WORKER_SLOTS: '1' })
@@ -44,25 +45,9 @@ const whole = async (): Promise<Buffer> => {
   assert.equal(answer.statusCode, 200, answer.body)
   return answer.rawPayload
 }
-/** The first piece gets no further than `chunk`, until it is let go or stopped; a `dead` engine hears of nothing, and keeps its worker's place. */
-function holdAt(chunk: number, { dead = false } = {}) {
-  const [reached, opened] = [withResolvers(), withResolvers()]
-  engine.beforeChunk = async (piece, at, signal) => {
-    if (piece.index > 0 || at < chunk) return
-    reached.resolve()
-    const stopped = new Promise((done) => signal.addEventListener('abort', done, { once: true }))
-    await (dead ? opened.promise : Promise.race([opened.promise, stopped]))
-  }
-  const letGo = () => {
-    engine.beforeChunk = () => {}
-    opened.resolve()
-  }
-  return { reached: reached.promise, letGo }
-}
-
 test('the first sound comes while the first piece is spoken; for everybody else the piece is there when it is whole', async () => {
   const file = await whole()
-  const held = holdAt(2)
+  const held = holdFirstPiece(scratch, 2)
   const { response, firstBytes, whole: streamed } = await open()
   await firstBytes
   await held.reached
@@ -91,7 +76,7 @@ test('the first sound comes while the first piece is spoken; for everybody else 
 })
 
 test('events come while the first piece is spoken, and the last one says how it was', async () => {
-  const held = holdAt(1)
+  const held = holdFirstPiece(scratch, 1)
   const { response, firstBytes, whole: streamed } = await open({ stream_format: 'sse' })
   await Promise.all([firstBytes, held.reached])
   held.letGo()
@@ -129,21 +114,14 @@ test('an engine that dies in the middle of pieces: no gap, nothing twice, one ch
   }
 })
 
-/** Takes the job from its worker once four parts of it are there. */
-async function loseWorker(id: string): Promise<void> {
-  while ((await allParts(id)).length < 4) await sleep(5)
-  do await sql`update jobs set lease_until = now() - interval '1 minute' where id = ${id}`.execute(db)
-  while (!(await requeueAbandonedJobs(db)).some((requeued) => requeued.id === id))
-}
-
 test('the worker dies in the middle of the first piece: a second one goes on with the next sample', async () => {
   const file = await whole()
   const before = (await scratch.balanceMicro()) ?? 0
-  const held = holdAt(4, { dead: true })
+  const held = holdFirstPiece(scratch, 4, { dead: true })
   const { response, whole: streamed } = await open()
   await held.reached
   const id = String(response.headers['x-request-id'])
-  await loseWorker(id)
+  await loseWorker(db, id)
   const second = createToneEngine()
   await using _worker = scratch.startWorker(second)
   assert.ok((await streamed)?.equals(file))
@@ -158,11 +136,11 @@ test('the worker dies in the middle of the first piece: a second one goes on wit
 })
 
 test('who goes on and speaks something else breaks the stream off, in place of a sentence of two halves', async () => {
-  const held = holdAt(4, { dead: true })
+  const held = holdFirstPiece(scratch, 4, { dead: true })
   const { response, whole: streamed } = await open({ stream_format: 'sse' })
   await held.reached
   const id = String(response.headers['x-request-id'])
-  await loseWorker(id)
+  await loseWorker(db, id)
   const tones = createToneEngine()
   await using _worker = scratch.startWorker({
     ...tones,
@@ -183,7 +161,7 @@ test('who goes on and speaks something else breaks the stream off, in place of a
 
 test('a caller who leaves in the middle of the first piece has paid for it, and for no more', async () => {
   const before = (await scratch.balanceMicro()) ?? 0
-  const held = holdAt(3)
+  const held = holdFirstPiece(scratch, 3)
   const { response, firstBytes, hangUp, whole: streamed } = await open()
   await Promise.all([firstBytes, held.reached])
   const id = String(response.headers['x-request-id'])
@@ -225,7 +203,7 @@ test('the same Idempotency-Key gives the same bytes; the latency is a part of wh
 })
 
 test('others who listen to the request hear the same', async () => {
-  const held = holdAt(5)
+  const held = holdFirstPiece(scratch, 5)
   const { response, firstBytes, whole: streamed } = await open({ output_format: 'wav' })
   await Promise.all([firstBytes, held.reached])
   const id = String(response.headers['x-request-id'])

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sql } from 'kysely'
+import { pino } from 'pino'
 import { findJob } from '../../src/jobs/job.ts'
 import { renewLease } from '../../src/jobs/lease.ts'
 import { createLeaseSweep } from '../../src/jobs/lease-sweep.ts'
@@ -72,4 +73,18 @@ test('what is swept in time is not spared', async () => {
   nowMs += 6_000
   await sweep()
   assert.notEqual(await stateOf(), 'running')
+})
+
+test('a job that the schema refuses to end keeps no other from going on', async () => {
+  const [bad, good] = [await makeLapsed(60), await makeLapsed(60)]
+  // Books that somebody has written into: what the job's end would release is not held.
+  await sql`update jobs set cancel_requested = true where id = ${bad.id}`.execute(db)
+  await sql`
+    update accounts set held_micro = 0 where id = (select account_id from jobs where id = ${bad.id})
+  `.execute(db)
+  await assert.rejects(requeueAbandonedJobs(db), { constraint: 'accounts_held_micro_check' })
+  const told: string[] = []
+  const log = pino({ level: 'error' }, { write: (line: string) => told.push(JSON.parse(line).id) })
+  await createLeaseSweep(db, log)()
+  assert.deepEqual([await bad.stateOf(), await good.stateOf(), told], ['running', 'queued', [bad.id]])
 })
