@@ -4,6 +4,7 @@
 // is compiled in DIR (bench/README.md says how one is made). The last line is the result as JSON.
 import { once } from 'node:events'
 import { readFile, rm } from 'node:fs/promises'
+import { request as httpRequest, type IncomingMessage } from 'node:http'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
@@ -83,22 +84,23 @@ function textOf(characters: number): string {
 
 async function speak(url: string, reference: string, text: string, way: (typeof WAYS)[number]): Promise<Wait> {
   const startedAt = performance.now()
-  const response = await fetch(`${url}/v1/${MODEL_SLUG}`, {
-    method: 'POST',
-    headers: { 'x-api-key': KEY, 'content-type': 'application/json' },
-    body: JSON.stringify({
+  const headers = { 'x-api-key': KEY, 'content-type': 'application/json' }
+  // Not fetch, which gives up where no answer has begun after five minutes.
+  const request = httpRequest(`${url}/v1/${MODEL_SLUG}`, { method: 'POST', headers, agent: false }).end(
+    JSON.stringify({
       text,
       reference_audio: reference,
       output_format: 'pcm',
       stream: way !== 'whole',
       latency: way === 'low' ? 'low' : 'normal',
     }),
-  })
-  invariant(response.ok && response.body, `${response.status} ${response.ok ? '' : await response.text()}`)
+  )
+  const [response] = (await once(request, 'response')) as [IncomingMessage]
+  invariant(response.statusCode === 200, `${response.statusCode}`)
   let firstAt: number | undefined
   let bytes = 0
   let pausesSeconds = 0
-  for await (const part of response.body) {
+  for await (const part of response) {
     const at = performance.now()
     firstAt ??= at
     pausesSeconds += Math.max(0, (at - firstAt) / 1000 - bytes / 2 / 24_000 - pausesSeconds)

@@ -86,5 +86,5 @@ test('a job that the schema refuses to end keeps no other from going on', async 
   const told: string[] = []
   const log = pino({ level: 'error' }, { write: (line: string) => told.push(JSON.parse(line).id) })
   await createLeaseSweep(db, log)()
-  assert.deepEqual([await bad.stateOf(), await good.stateOf(), told], ['running', 'queued', [bad.id]])
+  assert.deepEqual([await bad.stateOf(), await good.stateOf(), told], ['running', 'failed', [bad.id]])
 })
