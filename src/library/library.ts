@@ -151,7 +151,7 @@ async function* speakByPiece(
   const { sampleRate } = await engine.info()
   const seed = chooseSeed(request.seed)
   const pieces = piecesOf(request, seed, voice)
-  for await (const { index, isLast, samples, guards } of speakPieces(pieces, engine, signal)) {
+  for await (const { index, isLast, samples, guards } of speakPieces(pieces, engine, signal, { isHeard: true })) {
     const { text: spoken = '' } = pieces[index] ?? {}
     yield { samples, sampleRate, index, pieces: pieces.length, text: spoken, isLast, seed, guards }
   }

@@ -80,7 +80,7 @@ async function performJob(deps: PerformDeps, job: ClaimedJob, lease: JobLease, s
   if (isWordless && request.wordless !== 'silence') throw nothingSpoken() // before a stream pays for its first piece
   const made = await openMadePieces(deps, job, pieces, { info, tags, keepsAll, isDerived })
   const speak = isWordless ? keepSilent(info) : speakPieces
-  if (!made || !(await speakMissing(deps, speak, made, lease, signal))) return stopped(deps, job)
+  if (!made || !(await speakMissing(deps, speak, made, lease, signal, job.stream))) return stopped(deps, job)
 
   const { pieceSeconds, guards, audioSeconds, engineSeconds } = sumUp(made, info)
   metrics.audioSeconds.inc(audioSeconds)
@@ -116,9 +116,10 @@ async function speakMissing(
   made: MadePieces,
   lease: JobLease,
   signal: AbortSignal,
+  isHeard: boolean,
 ): Promise<boolean> {
   const last = made.missing.at(-1)?.index
-  for await (const part of speak(made.missing, engine, signal)) {
+  for await (const part of speak(made.missing, engine, signal, { isHeard })) {
     metrics.engineSeconds.inc(part.engineSeconds)
     if (!(await made.keep(part))) return false
     if (part.isLast && part.index !== last && lease.shouldYield()) return false

@@ -60,12 +60,14 @@ const gates = new WeakMap<Engine, PieceGate>()
  * before it are done. While the engine has free slots the ones to come are begun as well, at most as many as it has slots, so that is
  * what is held in memory. An abort stops all of them, and so does a consumer that goes away. What the engine throws at a piece is thrown
  * in that piece's turn, after those before it are out. A piece of low latency is begun in its turn and given out as it is spoken; the ones
- * after it are begun when its first sound is out, so that it has the engine to itself until then.
+ * after it are begun when its first sound is out, so that it has the engine to itself until then. So it is with the first one of all where
+ * somebody waits for it (`isHeard`).
  */
 export async function* speakPieces(
   pieces: readonly Piece[],
   engine: Engine,
   signal: AbortSignal,
+  { isHeard = false }: { readonly isHeard?: boolean } = {},
 ): AsyncGenerator<SpokenPart, void, void> {
   const { slots } = await engine.info()
   const gate = gates.get(engine) ?? createPieceGate()
@@ -96,7 +98,7 @@ export async function* speakPieces(
   }
   try {
     while (begun < pieces.length || coming.length > 0) {
-      begin(slots)
+      begin(isHeard && begun === 0 ? 1 : slots)
       const next = coming.shift()
       const inParts = next ? undefined : pieces[begun++]
       if (next) {

@@ -69,10 +69,10 @@ function createHeldEngine(slots: number) {
 }
 
 /** Listens in the background; `heard` is what is out so far. */
-function listen(engine: Engine, list: readonly Piece[], signal: AbortSignal = never) {
+function listen(engine: Engine, list: readonly Piece[], signal: AbortSignal = never, isHeard = false) {
   const heard: string[] = []
   const ended = (async () => {
-    for await (const { index } of speakPieces(list, engine, signal)) heard.push(list[index]?.text ?? '')
+    for await (const { index } of speakPieces(list, engine, signal, { isHeard })) heard.push(list[index]?.text ?? '')
   })()
   ended.catch(() => {})
   return { ended, heard: () => heard.join('') }
@@ -92,6 +92,18 @@ test('free slots are filled with the pieces to come, and what they become comes 
   for (const piece of 'fed') await held.end(piece)
   await ended
   assert.deepEqual([heard(), held.begun], ['abcdef', 'abcdef'])
+})
+
+test('where somebody waits for the first piece it has the engine to itself', async () => {
+  const held = createHeldEngine(3)
+  const { ended, heard } = listen(held.engine, letters('abcd'), never, true)
+  await settle()
+  assert.equal(held.inside, 'a')
+  await held.end('a')
+  assert.deepEqual([heard(), held.inside], ['a', 'bcd'])
+  for (const piece of 'bcd') await held.end(piece)
+  await ended
+  assert.equal(heard(), 'abcd')
 })
 
 test('no more than the slots are begun ahead of a consumer that is slow', async () => {
