@@ -52,6 +52,9 @@ export function piecesOf(
   })
 }
 
+/** So many pieces of a text at once before its first is out: beside one other it is hardly slower than alone, beside three half as long again. */
+const WHILE_FIRST_IS_AWAITED = 2
+
 /** One per engine, for all requests in this process. */
 const gates = new WeakMap<Engine, PieceGate>()
 
@@ -60,8 +63,8 @@ const gates = new WeakMap<Engine, PieceGate>()
  * before it are done. While the engine has free slots the ones to come are begun as well, at most as many as it has slots, so that is
  * what is held in memory. An abort stops all of them, and so does a consumer that goes away. What the engine throws at a piece is thrown
  * in that piece's turn, after those before it are out. A piece of low latency is begun in its turn and given out as it is spoken; the ones
- * after it are begun when its first sound is out, so that it has the engine to itself until then. So it is with the first one of all where
- * somebody waits for it (`isHeard`).
+ * after it are begun when its first sound is out, so that it has the engine to itself until then. The first one of all has no more than one
+ * beside it where somebody waits for it (`isHeard`).
  */
 export async function* speakPieces(
   pieces: readonly Piece[],
@@ -98,7 +101,7 @@ export async function* speakPieces(
   }
   try {
     while (begun < pieces.length || coming.length > 0) {
-      begin(isHeard && begun === 0 ? 1 : slots)
+      begin(isHeard && begun === 0 ? Math.min(slots, WHILE_FIRST_IS_AWAITED) : slots)
       const next = coming.shift()
       const inParts = next ? undefined : pieces[begun++]
       if (next) {

@@ -94,11 +94,11 @@ test('free slots are filled with the pieces to come, and what they become comes 
   assert.deepEqual([heard(), held.begun], ['abcdef', 'abcdef'])
 })
 
-test('where somebody waits for the first piece it has the engine to itself', async () => {
+test('where somebody waits for the first piece it has one other beside it', async () => {
   const held = createHeldEngine(3)
   const { ended, heard } = listen(held.engine, letters('abcd'), never, true)
   await settle()
-  assert.equal(held.inside, 'a')
+  assert.equal(held.inside, 'ab')
   await held.end('a')
   assert.deepEqual([heard(), held.inside], ['a', 'bcd'])
   for (const piece of 'bcd') await held.end(piece)
