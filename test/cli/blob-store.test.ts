@@ -30,8 +30,13 @@ const environment = {
   BLOB_ENDPOINT: s3.endpoint,
 }
 
-test('speech goes through the bucket, and a range of it comes from there alone', async () => {
+test('speech goes through the bucket, and a range of it comes from there alone', async (t) => {
   const child = startCommand(['serve'], environment)
+  t.after(async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    child.kill('SIGTERM')
+    await once(child, 'close')
+  })
   let url: string | undefined
   for await (const line of createInterface(child.stdout)) {
     url ??= /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0]
@@ -55,7 +60,8 @@ test('speech goes through the bucket, and a range of it comes from there alone',
   const head = await fetch(output, { method: 'HEAD' })
   assert.equal(head.headers.get('content-length'), String(whole.length))
   assert.deepEqual(
-    s3.asked.map(({ bodyBytes }) => bodyBytes),
+    // The server sweeps now and then, and that asks for a list, or deletes.
+    s3.asked.filter(({ request }) => /^(GET|HEAD) \/[^ ?]*\/outputs\//.test(request)).map(({ bodyBytes }) => bodyBytes),
     [1000, 0],
   )
   child.kill('SIGTERM')
