@@ -60,7 +60,7 @@ test('speech goes through the bucket, and a range of it comes from there alone',
   const head = await fetch(output, { method: 'HEAD' })
   assert.equal(head.headers.get('content-length'), String(whole.length))
   assert.deepEqual(
-    // The server sweeps now and then, and that asks for a list, or deletes.
+    // Of outputs alone: what the server asks beside them, it asks when it likes.
     s3.asked.filter(({ request }) => /^(GET|HEAD) \/[^ ?]*\/outputs\//.test(request)).map(({ bodyBytes }) => bodyBytes),
     [1000, 0],
   )

@@ -45,6 +45,7 @@ const whole = async (): Promise<Buffer> => {
   assert.equal(answer.statusCode, 200, answer.body)
   return answer.rawPayload
 }
+
 test('the first sound comes while the first piece is spoken; for everybody else the piece is there when it is whole', async () => {
   const file = await whole()
   const held = holdFirstPiece(scratch, 2)

@@ -1,20 +1,10 @@
 // Health, readiness, metrics, draining, and the one log line of a request.
 import assert from 'node:assert/strict'
-import { Writable } from 'node:stream'
 import { test } from 'node:test'
-import { pino } from 'pino'
+import { collectLog } from '../harness/collected-log.ts'
 import { buildScratchApp, openScratchApp, REFERENCE, VALID } from './scratch-app.ts'
 
-const lines: Record<string, unknown>[] = []
-const log = pino(
-  { level: 'info', base: null },
-  new Writable({
-    write(chunk, _, done) {
-      lines.push(JSON.parse(String(chunk)))
-      done()
-    },
-  }),
-)
+const { log, lines } = collectLog('info')
 const scratch = await openScratchApp({ ADMIN_TOKEN: 'let-me-in' }, log)
 const { app, health, account } = scratch
 

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sql } from 'kysely'
-import { pino } from 'pino'
 import { findJob } from '../../src/jobs/job.ts'
 import { renewLease } from '../../src/jobs/lease.ts'
 import { createLeaseSweep } from '../../src/jobs/lease-sweep.ts'
@@ -10,6 +9,7 @@ import { requeueAbandonedJobs } from '../../src/jobs/sweep.ts'
 import { seenWorker } from '../../src/jobs/workers.ts'
 import { newId } from '../../src/storage/ids.ts'
 import { makeAccount, makeJob } from '../harness/accounts.ts'
+import { collectLog } from '../harness/collected-log.ts'
 import { openTestDatabase, quietLog } from '../harness/database.ts'
 import { startJob } from '../harness/running-job.ts'
 
@@ -83,8 +83,10 @@ test('a job that the schema refuses to end keeps no other from going on', async 
     update accounts set held_micro = 0 where id = (select account_id from jobs where id = ${bad.id})
   `.execute(db)
   await assert.rejects(requeueAbandonedJobs(db), { constraint: 'accounts_held_micro_check' })
-  const told: string[] = []
-  const log = pino({ level: 'error' }, { write: (line: string) => told.push(JSON.parse(line).id) })
+  const { log, lines } = collectLog('error')
   await createLeaseSweep(db, log)()
-  assert.deepEqual([await bad.stateOf(), await good.stateOf(), told], ['running', 'failed', [bad.id]])
+  assert.deepEqual(
+    [await bad.stateOf(), await good.stateOf(), lines.map(({ id }) => id)],
+    ['running', 'failed', [bad.id]],
+  )
 })

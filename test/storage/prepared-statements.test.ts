@@ -6,9 +6,9 @@ import { rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { sql } from 'kysely'
-import { pino } from 'pino'
 import { type Database, openDatabase, type PostgresConnection } from '../../src/storage/postgres.ts'
 import { isTransient, retryTransient } from '../../src/storage/transient.ts'
+import { collectLog } from '../harness/collected-log.ts'
 import { openTestDatabase } from '../harness/database.ts'
 import { freePort } from '../harness/ports.ts'
 import { findProgram, skipWithout } from '../harness/programs.ts'
@@ -18,11 +18,10 @@ const { db: other, connection } = await openTestDatabase()
 
 /** A pool of one connection, and what it has told its log. */
 function openOne(t: TestContext) {
-  const told: string[] = []
-  const log = pino({ level: 'warn' }, { write: (line: string) => told.push(JSON.parse(line).msg) })
+  const { log, lines } = collectLog('warn')
   const db = openDatabase(connection, { poolSize: 1, log })
   t.after(() => db.destroy())
-  return { db, told }
+  return { db, lines }
 }
 
 const double = async (db: Database, value: number) =>
@@ -32,11 +31,11 @@ const prepared = async (db: Database) =>
   (await sql<{ statement: string }>`select statement from pg_prepared_statements`.execute(db)).rows.length
 
 test('a statement with values is prepared once, one without is not', async (t) => {
-  const { db, told } = openOne(t)
+  const { db, lines } = openOne(t)
   for (const value of [1, 2, 3]) assert.equal(await double(db, value), 2 * value)
   assert.equal(await prepared(db), 1)
   assert.equal(await sql`select ${1}::int as one`.execute(db).then(() => prepared(db)), 2)
-  assert.deepEqual(told, [])
+  assert.deepEqual(lines, [])
 })
 
 test('texts without end do not fill the memory of the server', async (t) => {
@@ -46,17 +45,20 @@ test('texts without end do not fill the memory of the server', async (t) => {
 })
 
 test('where prepared statements are forgotten, none is made any more, and no statement is lost', async (t) => {
-  const { db, told } = openOne(t)
+  const { db, lines } = openOne(t)
   assert.equal(await double(db, 1), 2)
   await sql`deallocate all`.execute(db)
   assert.equal(await double(db, 2), 4)
   assert.equal(await double(db, 3), 6)
   assert.equal(await prepared(db), 0)
-  assert.deepEqual(told, ['a pooler forgets prepared statements; going on without'])
+  assert.deepEqual(
+    lines.map(({ msg }) => msg),
+    ['a pooler forgets prepared statements; going on without'],
+  )
 })
 
 test('a statement that is forgotten within a transaction fails as one that can be repeated', async (t) => {
-  const { db, told } = openOne(t)
+  const { db, lines } = openOne(t)
   assert.equal(await double(db, 1), 2)
   await sql`deallocate all`.execute(db)
   const errors: unknown[] = []
@@ -71,11 +73,11 @@ test('a statement that is forgotten within a transaction fails as one that can b
   assert.equal(answer, 4)
   assert.equal(errors.length, 1)
   assert.ok(isTransient(errors[0]))
-  assert.equal(told.length, 1)
+  assert.equal(lines.length, 1)
 })
 
 test('a statement whose table has a new column is prepared anew', async (t) => {
-  const { db, told } = openOne(t)
+  const { db, lines } = openOne(t)
   await sql`create table things (id int)`.execute(other)
   t.after(() => sql`drop table things`.execute(other))
   const read = async (id: number) => (await sql`select * from things where id = ${id}`.execute(db)).rows
@@ -85,7 +87,7 @@ test('a statement whose table has a new column is prepared anew', async (t) => {
   assert.deepEqual(await read(1), [{ id: 1, name: 'one' }])
   assert.deepEqual(await read(1), [{ id: 1, name: 'one' }])
   assert.equal(await prepared(db), 1)
-  assert.deepEqual(told, [])
+  assert.deepEqual(lines, [])
 })
 
 test('what fails for a reason of its own fails with that reason', async (t) => {
@@ -133,8 +135,7 @@ const databaseName = (place: PostgresConnection): string =>
   'url' in place ? new URL(place.url).pathname.slice(1) : place.database
 
 test('PgBouncer in transaction mode', { skip: skipWithout('pgbouncer', 'Debian: pgbouncer') }, async (t) => {
-  const told: string[] = []
-  const log = pino({ level: 'warn' }, { write: (line: string) => told.push(JSON.parse(line).msg) })
+  const { log, lines } = collectLog('warn')
   const db = openDatabase(await startPgbouncer(t), { poolSize: 8, log })
   t.after(() => db.destroy())
   await retryTransient(() => double(db, 0)) // until it listens
@@ -151,5 +152,5 @@ test('PgBouncer in transaction mode', { skip: skipWithout('pgbouncer', 'Debian: 
         : ask(n, db),
     ),
   )
-  assert.ok(told.length <= 1, 'it is told once; an old one forgets, from 1.21 on they may remember')
+  assert.ok(lines.length <= 1, 'it is told once; an old one forgets, from 1.21 on they may remember')
 })
