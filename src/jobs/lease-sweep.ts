@@ -1,7 +1,7 @@
 // Ending what nobody keeps any more, leases and waits, with regard for those who could not say that they do.
 import type { Log } from '../log.ts'
 import type { Database } from '../storage/postgres.ts'
-import { isTransient } from '../storage/transient.ts'
+import { violatedConstraint } from '../storage/violations.ts'
 import { cancelUnattendedJobs } from './attendance.ts'
 import { findAbandonedJobs, type Requeued, requeueAbandonedJobs, SWEEP_LOCK } from './sweep.ts'
 
@@ -51,11 +51,11 @@ async function requeue(db: Database, log: Log): Promise<readonly Requeued[]> {
   try {
     return await requeueAbandonedJobs(db)
   } catch (error) {
-    if (isTransient(error)) throw error
+    if (violatedConstraint(error) === undefined) throw error
     const requeued: Requeued[] = []
     for (const id of await findAbandonedJobs(db)) {
       const alone = requeueAbandonedJobs(db, id).catch((err) => {
-        if (isTransient(err)) throw err
+        if (violatedConstraint(err) === undefined) throw err
         log.error({ id, err }, 'the lease of a job cannot be ended')
         return []
       })
