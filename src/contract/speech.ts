@@ -188,10 +188,11 @@ const webhookUrl = z
   .optional()
   .describe('`https:` URL that is called when the request has ended, whatever the outcome.')
 
-/** What the asynchronous API takes beside the parameters of speech. */
 const asyncLatency = latency.describe(
   '`low`: whoever listens at `/v2/requests/{id}/audio` hears the first piece while it is still being spoken, and the second as well. These two are other audio than without, a little less faithful, and are not spoken again where they go wrong. The same seed gives the same audio again.',
 )
+
+/** What the asynchronous API takes beside the parameters of speech. */
 const longSpeechSchema = speechSchema.extend({ text: textOfUpTo(LONG_TEXT_LIMIT_CHARACTERS) })
 export const asyncSpeechSchema = longSpeechSchema.extend({ latency: asyncLatency, webhook_url: webhookUrl }).meta({
   description: 'Parameters stand at the top level. Unknown ones are ignored and named in `x-ignored-parameters`.',

@@ -47,7 +47,7 @@ export function openDatabase(connection: PostgresConnection, options: PoolOption
  * A connection that owes an answer, or whose statements are outdated, is of no use to anybody else: the pool forgets it.
  */
 function prepareAndDrop(pool: pg.Pool, log: Log | undefined): PostgresPool {
-  const statements = prepareStatements()
+  const statements = prepareStatements(log)
   const connect = async (): Promise<PostgresPoolClient> => {
     const client = await pool.connect()
     let isUseless = false
@@ -57,10 +57,10 @@ function prepareAndDrop(pool: pg.Pool, log: Log | undefined): PostgresPool {
         if (name === undefined) return await client.query(text, values)
         return await client.query({ name, text, values })
       } catch (error) {
-        isUseless ||= isForgotten(error) || (error instanceof Error && error.message === 'Query read timeout')
-        if (name === undefined || !isForgotten(error)) throw error
-        if (statements.forgotten(error))
-          log?.warn({ err: error }, 'a pooler forgets prepared statements; going on without')
+        const wasForgotten = isForgotten(error)
+        isUseless ||= wasForgotten || (error instanceof Error && error.message === 'Query read timeout')
+        if (name === undefined || !wasForgotten) throw error
+        statements.noteForgotten(error)
         return await client.query(text, values).catch((again) => {
           throw again.code === IN_FAILED_TRANSACTION ? error : again
         })

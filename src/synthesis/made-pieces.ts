@@ -68,16 +68,16 @@ export async function openMadePieces(
   const isOurs = ({ model, version }: DonePart) => model === rules.info.model && version === rules.info.version
   if (job.stream) return madePieces(place, job, pieces, rules, job.parts)
   const areOurs = job.parts.every(isOurs)
-  const unfinished = job.parts.find(({ index }) => !job.parts.some((part) => part.index === index && part.isLast))
-  if (areOurs && !unfinished) return madePieces(place, job, pieces, rules, job.parts)
+  const whole = new Set(job.parts.filter(({ isLast }) => isLast).map(({ index }) => index))
+  const kept = areOurs ? job.parts.filter(({ index }) => whole.has(index)) : []
+  if (kept.length === job.parts.length) return madePieces(place, job, pieces, rules, kept)
   if (!areOurs && rules.isDerived) {
     const message = `The other pieces of this text were spoken by another model, or another version of it, than ${rules.info.model} as it is now. Send the text again.`
     throw new AppError('pieces_unavailable', message)
   }
-  const givenUp = areOurs ? unfinished?.index : undefined
-  const discarded = await discardPieces(place.db, job, givenUp)
+  const unfinished = areOurs ? job.parts.find(({ index }) => !whole.has(index)) : undefined
+  const discarded = await discardPieces(place.db, job, unfinished?.index)
   for (const blobKey of discarded ?? []) await place.blobs.delete(blobKey)
-  const kept = givenUp === undefined ? [] : job.parts.filter(({ index }) => index !== givenUp)
   return discarded && madePieces(place, job, pieces, rules, kept)
 }
 
