@@ -7,9 +7,9 @@ import { readFile, rm } from 'node:fs/promises'
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
+import { text as readText } from 'node:stream/consumers'
 import { parseArgs } from 'node:util'
 import { MODEL_SLUG } from '../src/contract/models.ts'
-import { invariant } from '../src/errors.ts'
 import { BUNDLED_VOICE_FILE } from '../src/main.ts'
 import { startCommand } from '../test/harness/command.ts'
 import { makeTemporaryFolder } from '../test/harness/temporary-folder.ts'
@@ -96,7 +96,7 @@ async function speak(url: string, reference: string, text: string, way: (typeof 
     }),
   )
   const [response] = (await once(request, 'response')) as [IncomingMessage]
-  invariant(response.statusCode === 200, `${response.statusCode}`)
+  if (response.statusCode !== 200) throw new Error(`${response.statusCode} ${await readText(response)}`)
   let firstAt: number | undefined
   let bytes = 0
   let pausesSeconds = 0
